@@ -1,0 +1,25 @@
+"""Errors a user can act on: one line, naming the cause and the remedy."""
+
+
+class MLLMFor3DError(Exception):
+    """Base of all errors that the package raises on purpose. The CLI prints them as one line."""
+
+
+class RecordingError(MLLMFor3DError):
+    """A bag or folder cannot be read as a posed RGB-D recording."""
+
+
+class InstructionError(MLLMFor3DError):
+    """An instruction is empty, too long, or not text."""
+
+
+class CheckpointError(MLLMFor3DError):
+    """A model file is missing, corrupt, or does not fit the code."""
+
+
+class VocabularyError(MLLMFor3DError):
+    """A class name or a phrasing file does not fit the class vocabulary."""
+
+
+class DeviceError(MLLMFor3DError):
+    """A compute device was asked for that this machine does not have."""
