@@ -1,0 +1,1 @@
+"""The fused scene: voxel map, projection into views, instances, point cloud packing."""

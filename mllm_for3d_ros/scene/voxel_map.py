@@ -1,0 +1,242 @@
+"""The fused scene: a growing hash of voxels with position, colour, normal, weight and last sight."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+
+import numpy as np
+
+from mllm_for3d_ros.errors import MLLMFor3DError
+from mllm_for3d_ros.scene import voxel_kernels as kernels
+from mllm_for3d_ros.types import Frame, Intrinsics, SceneCloud
+
+_TABLE_PER_VOXEL = 4  # table entries a voxel of storage: a load of at most 0.25
+_CACHE_LINE = 64
+
+
+class FrameError(MLLMFor3DError):
+    """An image that does not fit its camera cannot be fused."""
+
+
+def voxel_keys(points: np.ndarray, voxel_size: float) -> np.ndarray:
+    """Integer cell of each point.
+
+    Args:
+        points: [N, 3] metres, map frame.
+        voxel_size: edge of a voxel in metres.
+
+    Returns:
+        [N, 3] int32, ``floor(points / voxel_size)``. The points of a snapshot give distinct keys.
+    """
+    return np.floor(np.asarray(points, dtype=np.float64) / voxel_size).astype(np.int32)
+
+
+def _aligned_rows(capacity: int) -> np.ndarray:
+    """Zeros [capacity, 16] float32 that start at a cache line."""
+    size = capacity * kernels.ROW_FLOATS * 4
+    memory = np.zeros(size + _CACHE_LINE, dtype=np.uint8)
+    start = -memory.ctypes.data % _CACHE_LINE
+    return memory[start : start + size].view(np.float32).reshape(capacity, kernels.ROW_FLOATS)
+
+
+def _power_of_two(n: int) -> int:
+    return 1 << max(0, n - 1).bit_length()
+
+
+class VoxelMap:
+    """Running weighted means of posed RGB-D images on a voxel grid.
+
+    Rows keep their order: row i of a snapshot is the same voxel in every later snapshot of the same
+    epoch. Safe to use from several threads (fusion and snapshot exclude each other).
+
+    Args:
+        voxel_size: edge of a voxel in metres.
+        min_depth, max_depth: depth in metres outside of which a pixel is ignored.
+        capacity: voxels for which room is made at first; it doubles when needed.
+        max_weight: sum of weights past which old observations fade.
+        frame_id: name of the frame that ``camera_to_world`` maps to.
+
+    Source: notes on CPU fusion in docs/architecture.md; weights 1 / (z² + 0.1).
+    """
+
+    def __init__(
+        self,
+        voxel_size: float = 0.025,
+        min_depth: float = 0.1,
+        max_depth: float = 5.0,
+        capacity: int = 1 << 17,
+        max_weight: float = 4096.0,
+        frame_id: str = "map",
+    ) -> None:
+        if voxel_size <= 0 or not 0 <= min_depth < max_depth or capacity < 1 or max_weight <= 0:
+            raise ValueError(
+                f"voxel_size, capacity and max_weight must be positive and 0 <= min_depth < max_depth, "
+                f"got {voxel_size}, {capacity}, {max_weight}, {min_depth}, {max_depth}"
+            )
+        self.voxel_size = float(voxel_size)
+        self.min_depth = float(min_depth)
+        self.max_depth = float(max_depth)
+        self.max_weight = float(max_weight)
+        self.frame_id = frame_id
+        self._first_capacity = _power_of_two(capacity)
+        self._lock = threading.Lock()
+        self._version = 0
+        self._scratch: dict[tuple[int, int], tuple[np.ndarray, np.ndarray, np.ndarray]] = {}
+        self._clear()
+
+    def _clear(self) -> None:
+        self._count = 0
+        self._dropped = 0
+        self._frames = 0
+        self._epoch = uuid.uuid4().hex[:16]
+        self._allocate(self._first_capacity, None)
+
+    def _allocate(self, capacity: int, old: np.ndarray | None) -> None:
+        rows = _aligned_rows(capacity)
+        table = np.full(capacity * _TABLE_PER_VOXEL, -1, dtype=np.int32)
+        words = rows.view(np.int64)
+        if old is not None:
+            rows[: self._count] = old[: self._count]
+            kernels.rehash(words, self._count, table)
+        self._rows, self._words, self._table = rows, words, table
+
+    def __len__(self) -> int:
+        return self._count
+
+    @property
+    def version(self) -> int:
+        """Grows with every change of the map, also over resets."""
+        return self._version
+
+    @property
+    def epoch(self) -> str:
+        """Changes when the map is reset; rows of different epochs have nothing in common."""
+        return self._epoch
+
+    @property
+    def frames(self) -> int:
+        """Images fused in this epoch."""
+        return self._frames
+
+    @property
+    def dropped_points(self) -> int:
+        """Pixels of this epoch whose point lay outside of the 2^21 voxels an axis that keys can name."""
+        return self._dropped
+
+    @property
+    def memory_bytes(self) -> int:
+        """Bytes held by the voxels and their table."""
+        return int(self._rows.nbytes + self._table.nbytes)
+
+    def integrate(self, frame: Frame) -> int:
+        """Fuse one frame; returns the number of pixels used."""
+        return self.integrate_arrays(frame.color, frame.depth, frame.intrinsics, frame.camera_to_world, frame.stamp_ns)
+
+    def integrate_arrays(
+        self,
+        color: np.ndarray,
+        depth: np.ndarray,
+        intrinsics: Intrinsics,
+        camera_to_world: np.ndarray,
+        stamp_ns: int,
+    ) -> int:
+        """Fuse one image pair.
+
+        Args:
+            color: [H, W, 3] uint8 RGB.
+            depth: [H, W] float32 metres or uint16 millimetres; zero, negative and non-finite are ignored.
+            intrinsics: the camera of both images.
+            camera_to_world: [4, 4] rigid transform.
+            stamp_ns: time of the image.
+
+        Returns:
+            The number of pixels used; 0 if no depth is valid (the map and its version do not change).
+
+        Raises:
+            FrameError: shapes or types do not fit each other, or the pose is not finite.
+        """
+        size = (intrinsics.height, intrinsics.width)
+        if color.shape != (*size, 3) or color.dtype != np.uint8:
+            raise FrameError(f"colour must be {size[0]}x{size[1]}x3 uint8 as its camera says, got {_shape(color)}")
+        if depth.shape != size or depth.dtype not in (np.float32, np.uint16):
+            raise FrameError(f"depth must be {size[0]}x{size[1]} float32 or uint16 like colour, got {_shape(depth)}")
+        if camera_to_world.shape != (4, 4) or not np.isfinite(camera_to_world).all():
+            raise FrameError("camera_to_world must be a finite 4x4 matrix; check the pose source")
+        with self._lock:
+            return self._integrate(color, depth, intrinsics, camera_to_world, stamp_ns)
+
+    def _integrate(
+        self, color: np.ndarray, depth: np.ndarray, intrinsics: Intrinsics, camera_to_world: np.ndarray, stamp_ns: int
+    ) -> int:
+        clean, keys, values = self._scratch_for(*depth.shape)
+        scale = np.float32(1e-3 if depth.dtype == np.uint16 else 1.0)
+        valid = kernels.clean_depth(depth, scale, np.float32(self.min_depth), np.float32(self.max_depth), clean)
+        if not valid:
+            return 0
+        pose = np.asarray(camera_to_world, dtype=np.float64)
+        matrix = np.empty((3, 7), dtype=np.float32)
+        matrix[:, :4] = pose[:3] / self.voxel_size
+        matrix[:, 4:] = pose[:3, :3]
+        camera = np.array([intrinsics.fx, intrinsics.fy, intrinsics.cx, intrinsics.cy], dtype=np.float32)
+        row, used = 0, 0
+        while row < depth.shape[0]:
+            if self._count + depth.shape[1] > len(self._rows):
+                wanted = _power_of_two(self._count + depth.shape[1])
+                self._allocate(max(2 * len(self._rows), wanted), self._rows)
+            self._count, row, fused, dropped = kernels.fuse(
+                clean, color, matrix, camera, np.int64(stamp_ns), np.float32(self.max_weight),
+                self._table, self._rows, self._words, self._count, row, keys, values,
+            )  # fmt: skip
+            used += fused
+            self._dropped += dropped
+        if used:
+            self._version += 1
+            self._frames += 1
+        return int(used)
+
+    def _scratch_for(self, height: int, width: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        if (height, width) not in self._scratch:
+            border = 2 * kernels.BORDER
+            self._scratch = {
+                (height, width): (
+                    np.zeros((height + border, width + border), dtype=np.float32),
+                    np.empty(kernels.CHUNK, dtype=np.int64),
+                    np.empty(10 * kernels.CHUNK, dtype=np.float32),
+                )
+            }
+        return self._scratch[height, width]
+
+    def snapshot(self) -> SceneCloud:
+        """A copy of the map as it is now; each point lies inside its voxel (see ``voxel_keys``)."""
+        with self._lock:
+            n = self._count
+            points = np.empty((n, 3), dtype=np.float32)
+            colors = np.empty((n, 3), dtype=np.uint8)
+            normals = np.empty((n, 3), dtype=np.float32)
+            weights = np.empty(n, dtype=np.float32)
+            stamps = np.empty(n, dtype=np.int64)
+            kernels.export(self._rows, self._words, n, self.voxel_size, points, colors, normals, weights, stamps)
+            return SceneCloud(
+                points, colors, normals, weights, stamps, self.voxel_size, self.frame_id, self._version, self._epoch
+            )
+
+    def reset(self) -> None:
+        """Forget everything: a new epoch begins, the version goes on."""
+        with self._lock:
+            self._clear()
+            self._version += 1
+
+
+def _shape(array: np.ndarray) -> str:
+    return f"{'x'.join(map(str, array.shape))} {array.dtype}"
+
+
+def warm_up() -> None:
+    """Compile (or load from the cache) every kernel, so that the first real image is not late."""
+    camera = Intrinsics(8, 8, 8.0, 8.0, 3.5, 3.5)
+    color = np.zeros((8, 8, 3), dtype=np.uint8)
+    small = VoxelMap(capacity=1)
+    small.integrate_arrays(color, np.ones((8, 8), dtype=np.float32), camera, np.eye(4), 0)
+    small.integrate_arrays(color, np.full((8, 8), 1000, dtype=np.uint16), camera, np.eye(4), 0)
+    small.snapshot()
