@@ -215,7 +215,7 @@ def _canvas(rng: np.random.Generator, w: float, h: float, y: float, z: float) ->
 
 
 def build_bin(rng: np.random.Generator) -> Furniture:
-    """Waste bin: open paper basket, pedal bin, swing-lid box, square open bin, or wire-like slatted basket."""
+    """Waste bin: open paper basket (empty or with paper), pedal bin, swing-lid box, or square open bin."""
     kind = pick(rng, ("basket", "basket", "pedal", "swing", "square"))
     body, dark = (paint(rng, 0.5) if chance(rng, 0.7) else metal(rng)), Material((0.12, 0.12, 0.13))
     r, h = span(rng, 0.11, 0.17), span(rng, 0.26, 0.42)

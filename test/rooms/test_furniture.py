@@ -98,14 +98,31 @@ def test_the_seed_names_the_object(name: str) -> None:
     assert first.size != other.size or first.parts[0].material != other.parts[0].material
 
 
-def test_hollow_things_are_hollow() -> None:
-    """A ray from above into the middle of the tub ends well below its rim."""
+def height_at(furniture: Furniture, x: float, y: float) -> float:
+    """Height of the first surface that a ray from above meets at (x, y); 0 where it meets the floor."""
+    highest = 0.0
+    for part in furniture.parts:
+        a, b, c = (part.vertices[part.triangles[:, k]].astype(float) for k in range(3))
+        area = (b[:, 1] - c[:, 1]) * (a[:, 0] - c[:, 0]) + (c[:, 0] - b[:, 0]) * (a[:, 1] - c[:, 1])
+        area = np.where(np.abs(area) < 1e-12, np.inf, area)
+        u = ((b[:, 1] - c[:, 1]) * (x - c[:, 0]) + (c[:, 0] - b[:, 0]) * (y - c[:, 1])) / area
+        v = ((c[:, 1] - a[:, 1]) * (x - c[:, 0]) + (a[:, 0] - c[:, 0]) * (y - c[:, 1])) / area
+        hit = (u >= 0) & (v >= 0) & (u + v <= 1) & np.isfinite(area)
+        z = u * a[:, 2] + v * b[:, 2] + (1 - u - v) * c[:, 2]
+        highest = max(highest, float(z[hit].max(initial=0.0)))
+    return highest
+
+
+def test_bathtubs_are_hollow() -> None:
     for seed in SEEDS:
-        points = np.concatenate([part.vertices for part in build("bathtub", seed).parts])
-        middle = points[np.hypot(points[:, 0], points[:, 1]) < 0.45]
-        rim = 0.5
-        assert middle[:, 2].max() < rim + 0.3
-        assert ((middle[:, 2] > 0.05) & (middle[:, 2] < 0.3)).any()
+        assert 0.0 < height_at(build("bathtub", seed), 0.013, 0.007) < 0.3
+
+
+def test_tables_and_beds_are_solid_on_top() -> None:
+    for seed in SEEDS:
+        table = build("table", seed)
+        assert height_at(table, 0.013, 0.007) == pytest.approx(table.size[2], abs=1e-3)
+        assert height_at(build("bed", seed), 0.013, 0.007) > 0.3
 
 
 def test_mounts_of_the_flat_classes() -> None:
