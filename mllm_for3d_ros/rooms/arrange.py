@@ -6,7 +6,7 @@ import numpy as np
 
 from mllm_for3d_ros.rooms.furniture import Furniture
 from mllm_for3d_ros.rooms.objects import PlacedObject, footprint_at
-from mllm_for3d_ros.rooms.placement import ROBOT_CLEARANCE, Footprint, FloorGrid, floor_grid, overlaps, reachable
+from mllm_for3d_ros.rooms.placement import ROBOT_CLEARANCE, FloorGrid, Footprint, floor_grid, overlaps, reachable
 
 WALLS = ("south", "east", "north", "west")
 _WALL_YAW = {"south": 0.0, "east": np.pi / 2, "north": np.pi, "west": -np.pi / 2}

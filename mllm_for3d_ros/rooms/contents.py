@@ -47,6 +47,7 @@ _MORE: dict[str, tuple[float, ...]] = {
     "picture": (0.4, 0.4, 0.2),
 }
 _UNUSUAL = 0.5
+_FEWEST, _MOST = 6, 12
 _SIZES = {
     "living_room": (4.2, 6.8),
     "bedroom": (3.6, 5.5),
@@ -69,17 +70,24 @@ def draw_contents(kind: str, rng: np.random.Generator) -> dict[str, int]:
     Half of the rooms also get one class that is unusual for their kind, so that the kind of a room
     does not give its contents away.
     """
-    column = ROOM_KINDS.index(kind)
-    chosen = {name for name in CLASS_NAMES if rng.random() < _PRESENCE[name][column]}
-    if rng.random() < _UNUSUAL:
-        rare = sorted(CLASS_NAMES, key=lambda name: _PRESENCE[name][column])[:8]
-        chosen.add(rare[int(rng.integers(len(rare)))])
+    chosen = _draw_classes(kind, rng)
+    while not _FEWEST <= len(chosen) <= _MOST:
+        chosen = _draw_classes(kind, rng)
     counts = {}
     for name in CLASS_NAMES:
         if name in chosen:
             odds = _MORE.get(name, (1.0,))
             counts[name] = 1 + int(rng.choice(len(odds), p=odds))
     return counts
+
+
+def _draw_classes(kind: str, rng: np.random.Generator) -> set[str]:
+    column = ROOM_KINDS.index(kind)
+    chosen = {name for name in CLASS_NAMES if rng.random() < _PRESENCE[name][column]}
+    if rng.random() < _UNUSUAL:
+        rare = sorted(CLASS_NAMES, key=lambda name: _PRESENCE[name][column])[:8]
+        chosen.add(rare[int(rng.integers(len(rare)))])
+    return chosen
 
 
 def _tinted(rng: np.random.Generator, low: float, high: float, tint: float) -> tuple[float, float, float]:

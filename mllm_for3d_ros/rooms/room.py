@@ -153,7 +153,8 @@ def _clutter(arranger: Arranger, rng: np.random.Generator) -> None:
 def _draw_lights(arranger: Arranger, rng: np.random.Generator) -> tuple[Light, ...]:
     """One or two lamps under the ceiling that cast shadows, and the glow of the floor lamps."""
     lights = []
-    strength = float(rng.uniform(0.8, 1.2))
+    area = arranger.width * arranger.depth
+    strength = float(rng.uniform(0.75, 1.1)) * (area / 16.0) ** 0.4
     count = int(rng.integers(1, 3))
     for _ in range(count):
         x, y = rng.uniform(-0.3, 0.3, 2) * (arranger.width, arranger.depth)
@@ -172,7 +173,7 @@ def _draw_look(rng: np.random.Generator) -> Look:
     balance = (1.0 + warmth, 1.0 + green, 1.0 - warmth)
     return Look(
         ambient=float(rng.uniform(0.3, 0.5)),
-        exposure=float(np.exp(rng.normal(0.0, 0.15))),
+        exposure=float(1.1 * np.exp(rng.normal(0.0, 0.15))),
         white_balance=balance,
         vignette=float(rng.uniform(0.0, 0.3)),
         noise=float(rng.uniform(1.0, 4.0)),

@@ -14,6 +14,7 @@ MIN_RANGE = 0.3
 MAX_RANGE = 5.0
 _DISPARITY = 43.0 * 16  # focal length (575 px) times baseline (0.075 m), in sixteenths of a pixel
 _EDGE_STEP = 0.08
+_TARGET = 0.45  # mean brightness that the automatic exposure aims at, half way
 
 
 def axial_sigma(depth: np.ndarray) -> np.ndarray:
@@ -30,11 +31,13 @@ def noisy_depth(
     angle between surface normal and ray, emission: [H, W] of what the pixel shows.
     """
     noise = rng.standard_normal(clean.shape, dtype=np.float32)
-    depth = clean + noise * axial_sigma(clean).astype(np.float32)
-    depth = np.float32(_DISPARITY) / np.maximum(np.rint(np.float32(_DISPARITY) / np.maximum(depth, 0.05)), 1)
+    depth: np.ndarray = clean + noise * axial_sigma(clean).astype(np.float32)
+    steps = np.maximum(np.rint(np.float32(_DISPARITY) / np.maximum(depth, np.float32(0.05))), np.float32(1))
+    depth = np.float32(_DISPARITY) / steps
     keep = (clean > 0) & (depth >= MIN_RANGE) & (depth <= MAX_RANGE)
+    brightest = np.maximum(np.maximum(color[..., 0], color[..., 1]), color[..., 2])
     blotch = _blotches(clean.shape, rng)
-    lost = np.maximum(0.6 * (cosine < 0.1), 0.35 * (emission > 0.4)) + 0.3 * (color.max(-1) < 0.035)
+    lost = np.maximum(0.6 * (cosine < 0.1), 0.35 * (emission > 0.4)) + 0.3 * (brightest < 0.035)
     keep &= blotch >= lost
     keep &= ~(_shadowed(clean) & (noise < 0.5))
     return np.where(keep, depth, 0.0).astype(np.float32)
@@ -59,11 +62,14 @@ def _blotches(shape: tuple[int, ...], rng: np.random.Generator, size: int = 5) -
 def photograph(color: np.ndarray, look: Look, vignette: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """8-bit image [H, W, 3] of ideal ``color`` [H, W, 3] float32: exposure, white balance, vignette, noise.
 
+    Half of the way to a middling brightness is made up by automatic exposure, as cameras do.
+
     vignette: [H, W] squared distance from the image centre, 1 in the corners.
     """
-    gain = np.float32(look.exposure) * np.asarray(look.white_balance, np.float32)
+    automatic = np.clip(np.sqrt(_TARGET / (float(color[::4, ::4].mean()) + 0.05)), 0.6, 1.7)
+    gain = np.float32(look.exposure * automatic) * np.asarray(look.white_balance, np.float32)
     image = color * gain
     image *= (1.0 - np.float32(look.vignette) * vignette)[..., None]
-    image = 255.0 * image / (1.0 + 0.15 * image * image)  # soft shoulder instead of clipping
+    image = np.float32(255 * 1.08) * (1.0 - np.exp(np.float32(-1.25) * image))  # a film's soft shoulder
     image += rng.standard_normal(image.shape, dtype=np.float32) * np.float32(look.noise)
     return np.clip(image, 0, 255).astype(np.uint8)
