@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -50,6 +51,9 @@ class Footprint:
 def overlaps(a: Footprint, b: Footprint, clearance: float = 0.0) -> bool:
     """Whether the two boxes share space once ``a`` has grown by ``clearance`` m (separating axes)."""
     if a.low >= b.high or b.low >= a.high:
+        return False
+    reach = math.hypot(*a.half) + math.hypot(*b.half) + 2 * clearance
+    if math.dist(a.center, b.center) > reach:
         return False
     first = a.grown(clearance) if clearance else a
     for axis in np.concatenate([first.axes, b.axes]):

@@ -99,7 +99,8 @@ class Renderer:
             self._prepare(camera)
         rays = np.empty((len(self._directions), 6), np.float32)
         rays[:, :3] = camera_to_world[:3, 3]
-        rays[:, 3:] = self._directions @ camera_to_world[:3, :3].T.astype(np.float32)
+        rotation = camera_to_world[:3, :3].astype(np.float32)
+        np.einsum("ni,ji->nj", self._directions, rotation, out=rays[:, 3:])  # no BLAS: it would start threads
         hits = self._scene.cast_rays(self._tensor(rays), nthreads=1)
         distance = hits["t_hit"].numpy()
         triangle = hits["primitive_ids"].numpy().astype(np.int32)
