@@ -1,0 +1,1 @@
+"""Posed RGB-D frames from bags and folders, and a bag writer."""
