@@ -3,32 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
-from scipy.spatial import ConvexHull, QhullError, cKDTree
+from scipy.spatial import ConvexHull, QhullError
 
+from mllm_for3d_ros.scene.components import connected_labels
 from mllm_for3d_ros.types import Instance
 
 DEFAULT_GAP = 0.08
 DEFAULT_MIN_POINTS = 20
-
-
-def connected_labels(points: np.ndarray, gap: float) -> np.ndarray:
-    """Number of the cluster of each point; points nearer to each other than ``gap`` are connected.
-
-    Args:
-        points: [N, 3] metres.
-        gap: metres; twice the voxel size takes in the 26 neighbours of a voxel.
-
-    Returns:
-        [N] int32, clusters numbered from 0.
-    """
-    if not len(points):
-        return np.empty(0, dtype=np.int32)
-    pairs = cKDTree(points).query_pairs(gap, output_type="ndarray")
-    ones = np.ones(len(pairs), dtype=bool)
-    graph = coo_matrix((ones, (pairs[:, 0], pairs[:, 1])), shape=(len(points), len(points)))
-    return connected_components(graph, directed=False)[1].astype(np.int32)
 
 
 def upright_box(points: np.ndarray, padding: float = 0.0) -> tuple[np.ndarray, float, np.ndarray]:

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mllm_for3d_ros.scene.instances import connected_labels, split_instances, upright_box
+from mllm_for3d_ros.scene.instances import split_instances, upright_box
 
 
 def grid_box(size: tuple[float, float, float], center: tuple[float, float, float], yaw: float) -> np.ndarray:
@@ -47,18 +47,6 @@ def test_degenerate_boxes(points: list[list[float]]) -> None:
     assert np.isfinite([*center, yaw, *size]).all() and (size >= 0.02 - 1e-12).all()
     if len(points) == 3:
         assert yaw == pytest.approx(np.pi / 4) and size[0] == pytest.approx(np.hypot(3, 3) + 0.02)
-
-
-@settings(max_examples=30, deadline=None)
-@given(st.integers(0, 60), st.integers(0, 1000), st.floats(0.1, 1.0))
-def test_labels_are_the_components_of_the_gap_graph(n: int, seed: int, gap: float) -> None:
-    points = np.random.default_rng(seed).uniform(0, 3, (n, 3))
-    labels = connected_labels(points, gap)
-    near = np.linalg.norm(points[:, None] - points[None], axis=-1) <= gap
-    reach = near
-    for _ in range(7):
-        reach = (reach.astype(int) @ reach.astype(int)) > 0
-    np.testing.assert_array_equal(labels[:, None] == labels[None], reach)
 
 
 def test_two_chairs_are_two_instances_sorted_by_score_times_size() -> None:
