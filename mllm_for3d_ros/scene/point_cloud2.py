@@ -1,15 +1,9 @@
-"""A SceneCloud as the bytes of a sensor_msgs PointCloud2, and back, without ROS.
-
-Our own maps carry x y z (m), rgb (0x00RRGGBB in a float32, as PCL and RViz expect), weight, normal_x
-normal_y normal_z and age (seconds from the voxel's last observation to the stamp of the cloud). Any
-cloud with x y z and rgb can be read.
-"""
+"""A SceneCloud as the bytes and fields of a sensor_msgs PointCloud2, and any such bytes as columns; no ROS here."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -21,22 +15,12 @@ DATATYPES: dict[int, str] = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4
 _NUMBERS = {np.dtype(code): number for number, code in DATATYPES.items()}
 
 
-class CloudError(MLLMFor3DError):
-    """A PointCloud2 that cannot be read as a coloured map."""
+class CloudFormatError(MLLMFor3DError):
+    """The bytes of a point cloud do not fit its own description."""
 
 
-class FieldLike(Protocol):
-    """What sensor_msgs/PointField has."""
-
-    name: str
-    offset: int
-    datatype: int
-    count: int
-
-
-@dataclass(frozen=True)
-class Field:
-    """One column of a packed cloud: its name, byte offset in a point, PointField datatype and count."""
+class PointField(NamedTuple):
+    """One column of a cloud, as in sensor_msgs/PointField."""
 
     name: str
     offset: int
@@ -44,118 +28,132 @@ class Field:
     count: int = 1
 
 
-@dataclass(frozen=True)
-class PackedCloud:
-    """Rows as bytes: [N] structured little endian records and the fields that describe them."""
-
-    fields: tuple[Field, ...]
-    rows: np.ndarray
-
-    @property
-    def point_step(self) -> int:
-        """Bytes of a point."""
-        return int(self.rows.dtype.itemsize)
-
-    @property
-    def data(self) -> memoryview:
-        """All bytes, without a copy."""
-        return memoryview(self.rows.view(np.uint8)) if len(self.rows) else memoryview(b"")
-
-
 def pack_rgb(colors: np.ndarray) -> np.ndarray:
-    """[N] float32 whose bits are 0x00RRGGBB, from [N, 3] uint8."""
+    """[N] float32 whose bits are 0x00RRGGBB, as PCL and RViz expect, from [N, 3] uint8."""
     wide = colors.astype(np.uint32)
     return (wide[:, 0] << 16 | wide[:, 1] << 8 | wide[:, 2]).view(np.float32)
 
 
 def unpack_rgb(packed: np.ndarray) -> np.ndarray:
-    """[N, 3] uint8 from [N] float32 or (u)int32 whose bits are 0x??RRGGBB."""
+    """[N, 3] uint8 from [N] values of 4 bytes whose bits are 0x??RRGGBB."""
     bits = np.ascontiguousarray(packed).view(np.uint32)
     return np.stack([bits >> 16 & 255, bits >> 8 & 255, bits & 255], axis=1).astype(np.uint8)
 
 
-def pack_columns(columns: Mapping[str, np.ndarray]) -> PackedCloud:
-    """Pack columns [N] of equal length into rows, in their order, without padding."""
-    layout = [(name, column.dtype.newbyteorder("<")) for name, column in columns.items()]
-    dtype = np.dtype(layout)
-    rows = np.empty(len(next(iter(columns.values()))), dtype=dtype)
+def pack_columns(columns: Mapping[str, np.ndarray]) -> tuple[np.ndarray, list[PointField]]:
+    """Columns [N] of equal length as records in their order, little endian, without padding, and their fields."""
+    dtype = np.dtype([(name, column.dtype.newbyteorder("<")) for name, column in columns.items()])
+    records = np.empty(len(next(iter(columns.values()))), dtype=dtype)
     for name, column in columns.items():
-        rows[name] = column
-    described = tuple(Field(n, int(dtype.fields[n][1]), _NUMBERS[np.dtype(t)]) for n, t in layout)  # type: ignore[index]
-    return PackedCloud(described, rows)
+        records[name] = column
+    offsets = np.cumsum([0, *(column.dtype.itemsize for column in columns.values())]).tolist()
+    fields = [
+        PointField(name, offset, _NUMBERS[column.dtype])
+        for (name, column), offset in zip(columns.items(), offsets, strict=False)
+    ]
+    return records, fields
 
 
-def pack_cloud(cloud: SceneCloud, stamp_ns: int) -> PackedCloud:
-    """Pack a map with the fields named above; ``stamp_ns`` is the stamp that its message will have."""
-    age = ((stamp_ns - cloud.last_seen_ns) * 1e-9).astype(np.float32)
-    columns = _position_columns(cloud.points, cloud.colors) | {"weight": cloud.weights}
-    columns |= {f"normal_{axis}": cloud.normals[:, k] for k, axis in enumerate("xyz")}
-    return pack_columns(columns | {"age": age})
-
-
-def pack_mask(points: np.ndarray, colors: np.ndarray, score: np.ndarray, instance: np.ndarray | None) -> PackedCloud:
-    """Pack part of a map with what was found there.
+def pack_points(
+    cloud: SceneCloud, score: np.ndarray | None = None, instance: np.ndarray | None = None
+) -> tuple[np.ndarray, list[PointField]]:
+    """Records and fields of a cloud: x, y, z, rgb, weight, then score and instance where given.
 
     Args:
-        points: [M, 3] float32 m.
-        colors: [M, 3] uint8.
-        score: [M] float32 probability.
-        instance: [M] uint32 instance id, or None for a cloud without that field.
-    """
-    columns = _position_columns(points, colors) | {"score": score.astype(np.float32)}
-    return pack_columns(columns if instance is None else columns | {"instance": instance.astype(np.uint32)})
+        cloud: the points.
+        score: [N] probabilities, packed as float32.
+        instance: [N] instance numbers, packed as int32.
 
-
-def _position_columns(points: np.ndarray, colors: np.ndarray) -> dict[str, np.ndarray]:
-    return {axis: points[:, k] for k, axis in enumerate("xyz")} | {"rgb": pack_rgb(colors)}
-
-
-@dataclass(frozen=True)
-class CloudLayout:
-    """The fields of a PointCloud2 message that say how its bytes are to be read."""
-
-    width: int
-    height: int
-    point_step: int
-    row_step: int
-    is_bigendian: bool
-    fields: tuple[FieldLike, ...]
-
-
-def unpack_columns(layout: CloudLayout, data: bytes | memoryview, wanted: Iterable[str]) -> dict[str, np.ndarray]:
-    """The columns [N] named ``wanted`` that the cloud has, in native byte order.
+    Returns:
+        [N] structured records (their bytes are the message's data, their itemsize its point_step) and
+        the fields.
 
     Raises:
-        CloudError: the data is shorter than the layout says, or a field does not fit into a point.
+        ValueError: score or instance has another length than the cloud.
     """
-    names = set(wanted)
-    order = ">" if layout.is_bigendian else "<"
-    found = {f.name: f for f in layout.fields if f.name in names and f.datatype in DATATYPES and f.count in (0, 1)}
-    dtypes = {name: np.dtype(order + DATATYPES[field.datatype]) for name, field in found.items()}
-    if layout.width * layout.height == 0:
-        return {name: np.empty(0, dtype.newbyteorder("=")) for name, dtype in dtypes.items()}
-    for name, field in found.items():
-        if field.offset + dtypes[name].itemsize > layout.point_step:
-            raise CloudError(
-                f"field {name} (offset {field.offset}) does not fit into a point of {layout.point_step} bytes: "
-                "its publisher fills fields or point_step wrongly"
-            )
+    columns = {axis: cloud.points[:, k] for k, axis in enumerate("xyz")}
+    columns |= {"rgb": pack_rgb(cloud.colors), "weight": cloud.weights}
+    if score is not None:
+        columns["score"] = np.asarray(score, dtype=np.float32)
+    if instance is not None:
+        columns["instance"] = np.asarray(instance, dtype=np.int32)
+    for name, column in columns.items():
+        if column.shape != (len(cloud),):
+            raise ValueError(f"{name} must have one value for each of the {len(cloud)} points, got {column.shape}")
+    return pack_columns(columns)
+
+
+def unpack_points(
+    data: bytes | memoryview | np.ndarray,
+    fields: Sequence[PointField],
+    point_step: int,
+    *,
+    width: int | None = None,
+    height: int = 1,
+    row_step: int | None = None,
+    is_bigendian: bool = False,
+) -> dict[str, np.ndarray]:
+    """Columns of a point cloud's bytes, organised or not, with any fields and padding.
+
+    Args:
+        data: the message's data.
+        fields: the message's fields, or objects with their attributes.
+        point_step: bytes of a point.
+        width: points in a row; None takes as many as there are bytes for.
+        height: rows.
+        row_step: bytes of a row; None means no padding.
+        is_bigendian: byte order of the data.
+
+    Returns:
+        [N] (or [N, count]) arrays in native byte order by name, and "colors" [N, 3] uint8 if there is
+        a field rgb or rgba.
+
+    Raises:
+        CloudFormatError: the data is too short, or a field is outside the point or of unknown type.
+    """
+    if point_step <= 0:
+        raise CloudFormatError(f"point_step {point_step} of a cloud must be positive; its publisher fills it wrongly")
     buffer = np.frombuffer(data, dtype=np.uint8)
-    row_bytes = layout.width * layout.point_step
-    if layout.row_step < row_bytes or len(buffer) < layout.row_step * layout.height:
-        raise CloudError(
-            f"a cloud of {layout.width}x{layout.height} points of {layout.point_step} bytes needs "
-            f"{row_bytes * layout.height} bytes but has {len(buffer)} (row_step {layout.row_step}): "
-            "its publisher fills width, height, row_step or data wrongly"
+    width = len(buffer) // point_step if width is None else width
+    record = _record(fields, point_step, ">" if is_bigendian else "<")
+    records = _records(buffer, record, width, height, row_step)
+    columns = {name: records[name].astype(records.dtype[name].base.newbyteorder("=")) for name in record.names or ()}
+    packed = columns.get("rgb", columns.get("rgba"))
+    if packed is not None and packed.dtype.itemsize == 4 and packed.ndim == 1:
+        columns["colors"] = unpack_rgb(packed)
+    return columns
+
+
+def _record(fields: Sequence[PointField], point_step: int, order: str) -> np.dtype:
+    """The numpy type of one point."""
+    formats = []
+    for field in fields:
+        if field.datatype not in DATATYPES:
+            raise CloudFormatError(f"field {field.name!r} of a cloud has unknown datatype {field.datatype}; use 1 to 8")
+        base = np.dtype(order + DATATYPES[field.datatype])
+        formats.append(base if field.count <= 1 else np.dtype((base, (field.count,))))
+        if field.offset < 0 or field.offset + formats[-1].itemsize > point_step:
+            raise CloudFormatError(
+                f"field {field.name!r} at offset {field.offset} lies outside of a point of {point_step} bytes; "
+                "its publisher fills offset or point_step wrongly"
+            )
+    names = [field.name for field in fields]
+    if len(set(names)) < len(names):
+        raise CloudFormatError(f"a cloud has two fields of one name ({', '.join(names)}); name each field once")
+    offsets = [field.offset for field in fields]
+    return np.dtype({"names": names, "formats": formats, "offsets": offsets, "itemsize": point_step})
+
+
+def _records(buffer: np.ndarray, record: np.dtype, width: int, height: int, row_step: int | None) -> np.ndarray:
+    """[width * height] records of the rows, without the padding behind each."""
+    row_bytes = width * record.itemsize
+    step = row_bytes if row_step is None else row_step
+    if not row_bytes or not height:
+        return np.empty(0, dtype=record)
+    if step < row_bytes or len(buffer) < step * (height - 1) + row_bytes:
+        raise CloudFormatError(
+            f"a cloud of {width}x{height} points of {record.itemsize} bytes needs {max(step, row_bytes) * height} "
+            f"bytes, but has {len(buffer)} (row_step {step}); its publisher fills width, row_step or data wrongly"
         )
-    rows = buffer[: layout.row_step * layout.height].reshape(layout.height, layout.row_step)[:, :row_bytes]
-    record = np.dtype(
-        {
-            "names": list(found),
-            "formats": list(dtypes.values()),
-            "offsets": [f.offset for f in found.values()],
-            "itemsize": layout.point_step,
-        }
-    )
-    records = np.ascontiguousarray(rows).reshape(-1).view(record)
-    return {name: records[name].astype(dtype.newbyteorder("=")) for name, dtype in dtypes.items()}
+    rows = np.lib.stride_tricks.as_strided(buffer, (height, row_bytes), (step, 1))
+    return np.ascontiguousarray(rows).reshape(-1).view(record)

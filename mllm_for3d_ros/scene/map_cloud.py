@@ -1,4 +1,8 @@
-"""Any coloured point cloud as a SceneCloud: one row a voxel, with normals."""
+"""Maps as columns of a PointCloud2, and any coloured point cloud as a SceneCloud: one row a voxel, with normals.
+
+Our maps carry x y z (m), rgb, weight, normal_x normal_y normal_z and age: the seconds from a voxel's
+last observation to the stamp of the cloud.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +11,28 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mllm_for3d_ros.errors import MLLMFor3DError
 from mllm_for3d_ros.scene.normals import estimate_normals
-from mllm_for3d_ros.scene.point_cloud2 import CloudError, unpack_rgb
 from mllm_for3d_ros.scene.voxel_map import voxel_keys
 from mllm_for3d_ros.types import SceneCloud
 
 NORMAL_FIELDS = ("normal_x", "normal_y", "normal_z")
-WANTED_FIELDS = ("x", "y", "z", "rgb", "rgba", "weight", "age", *NORMAL_FIELDS)
 _KEY_LIMIT = 1 << 20  # voxels from the origin that a packed key can name
+
+
+class CloudError(MLLMFor3DError):
+    """A point cloud that cannot serve as a map."""
+
+
+def map_columns(cloud: SceneCloud, stamp_ns: int) -> dict[str, np.ndarray]:
+    """The columns of a map message whose header says ``stamp_ns``; ``scene_cloud`` undoes it."""
+    wide = cloud.colors.astype(np.uint32)
+    columns = {axis: cloud.points[:, k] for k, axis in enumerate("xyz")}
+    columns["rgb"] = (wide[:, 0] << 16 | wide[:, 1] << 8 | wide[:, 2]).view(np.float32)
+    columns["weight"] = cloud.weights
+    columns |= {name: cloud.normals[:, k] for k, name in enumerate(NORMAL_FIELDS)}
+    columns["age"] = ((stamp_ns - cloud.last_seen_ns) * 1e-9).astype(np.float32)
+    return columns
 
 
 @dataclass(frozen=True)
@@ -35,7 +53,7 @@ def scene_cloud(columns: Mapping[str, np.ndarray], voxel_size: float, identity: 
     Missing weights are 1, missing ages 0, missing normals are estimated.
 
     Args:
-        columns: [N] arrays by field name, at least x, y, z and rgb or rgba.
+        columns: [N] arrays by field name, at least x, y, z, and "colors" [N, 3] uint8 (see ``unpack_points``).
         voxel_size: edge of a voxel in m.
         identity: goes into the result.
 
@@ -44,11 +62,9 @@ def scene_cloud(columns: Mapping[str, np.ndarray], voxel_size: float, identity: 
     """
     if missing := [axis for axis in "xyz" if axis not in columns]:
         raise CloudError(f"the cloud has no field {', '.join(missing)}: publish a PointCloud2 with x y z and rgb")
-    packed = columns.get("rgb", columns.get("rgba"))
-    if packed is None or packed.dtype.itemsize != 4:
+    if "colors" not in columns:
         raise CloudError("the cloud has no colour (field rgb or rgba of 4 bytes): publish a coloured PointCloud2")
-    points = np.stack([columns[axis] for axis in "xyz"], axis=1).astype(np.float32)
-    colors = unpack_rgb(packed)
+    points, colors = np.stack([columns[axis] for axis in "xyz"], axis=1).astype(np.float32), columns["colors"]
     normals = None
     if all(name in columns for name in NORMAL_FIELDS):
         normals = np.stack([columns[name] for name in NORMAL_FIELDS], axis=1).astype(np.float32)
