@@ -118,12 +118,21 @@ set_up_venv() {
   "$python" -m venv "$VENV" || fail "could not make $VENV with $python"
 }
 
-pip_install() {
-  "$VENV/bin/python" -m pip --disable-pip-version-check install --quiet "$@"
+pip_install() { # quiet: what pip prints goes to a log, of which the end is shown if it fails
+  local log=$VENV/.setup.log
+  "$VENV/bin/python" -m pip --disable-pip-version-check install --progress-bar off "$@" 2>&1 | tee "$log" | progress ||
+    { grep -E 'ERROR|error:' "$log" >&2 || tail -n 20 "$log" >&2; return 1; }
+}
+
+progress() { # a few lines of pip's output, so that minutes do not pass in silence
+  awk '/^Collecting/ && ++found % 40 == 0 { printf "set-up:   %d packages found\n", found; fflush() }
+       /^ *Downloading .*MB\)$/ { size = substr($(NF - 1), 2)
+         if (size + 0 >= 50) { printf "set-up:   downloading %s (%s MB)\n", $2, size; fflush() } }
+       /^Installing collected packages/ { print "set-up:   unpacking"; fflush() }'
 }
 
 set_up_dependencies() {
-  say "installing the packages of requirements.lock (minutes the first time; pip's cache is used)"
+  say "installing the packages of requirements.lock (minutes the first time)"
   pip_install -r requirements.lock ||
     fail "pip could not install requirements.lock; see above, then run make again: it goes on where it stopped"
 }
@@ -140,6 +149,7 @@ main() {
   local started=$SECONDS worked=0 root=$PWD
   exec 9>.setup.lock # two makes at once: the second waits for the first
   flock 9
+  trap 'say "interrupted; run make again: it goes on where it stopped" >&2; exit 130' INT TERM
 
   local system_key
   system_key=$({ uname -n && cat /etc/os-release; } 2>/dev/null | sha256sum | cut -d' ' -f1) || true
