@@ -1,0 +1,82 @@
+"""Model files: safetensors weights beside a JSON card, checked as they are read."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mllm_for3d_ros.errors import CheckpointError
+
+if TYPE_CHECKING:
+    import torch
+
+FORMAT = 1
+
+
+def save_checkpoint(path: Path, tensors: dict[str, torch.Tensor], card: dict[str, Any]) -> None:
+    """Write ``tensors`` (floats as float16) to ``path`` (.safetensors) and ``card`` to the .json beside it."""
+    import torch
+    from safetensors.torch import save_file
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    halves = {k: (v.half() if v.dtype == torch.float32 else v).contiguous() for k, v in tensors.items()}
+    save_file(halves, path)
+    card = {"format": FORMAT, **card, "sha256": _digest(path)}
+    path.with_suffix(".json").write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
+
+
+def load_checkpoint(path: Path, kind: str) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
+    """Weights (float16 back to float32) and card of a model of ``kind`` ("teacher" or "student").
+
+    Raises:
+        CheckpointError: a file is missing, damaged, of another kind, or of a newer format.
+    """
+    import torch
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    card = _read_card(path.with_suffix(".json"), path)
+    if card.get("kind") != kind:
+        raise CheckpointError(f"{path} is a {card.get('kind')!r} checkpoint; give the path of a {kind} checkpoint")
+    if card.get("format") != FORMAT:
+        raise CheckpointError(f"{path} has format {card.get('format')}, this version reads {FORMAT}; update the package")
+    try:
+        tensors = load_file(path)
+    except (SafetensorError, OSError) as cause:
+        raise CheckpointError(f"{path} is damaged ({cause}); restore the file or train it again") from cause
+    if card.get("sha256") != _digest(path):
+        raise CheckpointError(f"{path} does not match the sha256 in its card; restore both files from one source")
+    return {k: v.float() if v.dtype == torch.float16 else v for k, v in tensors.items()}, card
+
+
+def fill_module(module: torch.nn.Module, tensors: dict[str, torch.Tensor], prefix: str, path: Path) -> None:
+    """Load the tensors under ``prefix`` into ``module``; all keys must fit.
+
+    Raises:
+        CheckpointError: names or shapes differ from the network's.
+    """
+    own = {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+    try:
+        module.load_state_dict(own)
+    except RuntimeError as cause:
+        detail = " ".join(str(cause).split())[:160]
+        raise CheckpointError(f"{path} does not fit the network ({detail}); use a checkpoint of this version") from cause
+
+
+def _read_card(path: Path, weights: Path) -> dict[str, Any]:
+    """The JSON card of ``weights``."""
+    if not weights.is_file():
+        raise CheckpointError(f"checkpoint {weights} not found; give the path of a .safetensors file with its .json card")
+    try:
+        card = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as cause:
+        raise CheckpointError(f"the card {path} of {weights.name} cannot be read ({cause}); restore it") from cause
+    if not isinstance(card, dict):
+        raise CheckpointError(f"the card {path} is no JSON object; restore it")
+    return card
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -1,0 +1,1 @@
+"""Instructions as text: what is accepted, sentence embeddings, and the text head."""

@@ -1,0 +1,92 @@
+"""The student: a sparse U-Net with one embedding a voxel, a presence head and a query projector.
+
+Input of a voxel: colour (3, -1..1), normal (3), height above the floor (1, m) and a constant. Outputs:
+mask embeddings (dotted with a query token) and teacher-like features (the spatial head of the paper).
+Widths (32, 40, 80, 112) on 4 levels of 5, 10, 20 and 40 cm, about 2 M parameters; an output voxel sees
+about 2 m to each side.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from mllm_for3d_ros.language.text_head import TOKEN_DIM, TextHead
+from mllm_for3d_ros.student.sparse import DownConv, Level, SubmanifoldConv, UpConv
+
+INPUT_CHANNELS = 8
+LEVELS = 4
+PRESENCE_TOP = (10, 30, 100)
+
+
+class _Block(nn.Module):
+    """Basic residual block of two submanifold convolutions."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.first, self.first_norm = SubmanifoldConv(inputs, outputs), nn.BatchNorm1d(outputs)
+        self.second, self.second_norm = SubmanifoldConv(outputs, outputs), nn.BatchNorm1d(outputs)
+        self.shortcut = nn.Identity() if inputs == outputs else nn.Linear(inputs, outputs, bias=False)
+
+    def forward(self, x: torch.Tensor, level: Level) -> torch.Tensor:
+        y = F.relu(self.first_norm(self.first(x, level)))
+        return F.relu(self.second_norm(self.second(y, level)) + self.shortcut(x))
+
+
+class SparseUNet(nn.Module):
+    """Voxel inputs [N, 8] and their levels to mask embeddings and spatial features, both [N, 64].
+
+    The finest level has one convolution in and only pointwise layers out: most of the work is done from
+    10 cm up, and the transposed convolution tells the eight children of a voxel apart.
+    """
+
+    def __init__(self, widths: tuple[int, int, int, int] = (32, 40, 80, 112)) -> None:
+        super().__init__()
+        fine = widths[0]
+        self.stem, self.stem_norm = SubmanifoldConv(INPUT_CHANNELS, fine), nn.BatchNorm1d(fine)
+        self.down = nn.ModuleList(DownConv(a, b) for a, b in zip(widths, widths[1:], strict=False))
+        self.encoders = nn.ModuleList(_Block(w, w) for w in widths[1:])
+        self.up = nn.ModuleList(UpConv(b, a) for a, b in zip(widths, widths[1:], strict=False))
+        self.decoders = nn.ModuleList(_Block(2 * w, w) for w in widths[1:-1])
+        self.merge = nn.Sequential(nn.Linear(2 * fine, TOKEN_DIM, bias=False), nn.BatchNorm1d(TOKEN_DIM), nn.ReLU())
+        self.mask_head = nn.Sequential(nn.Linear(TOKEN_DIM, TOKEN_DIM), nn.ReLU(), nn.Linear(TOKEN_DIM, TOKEN_DIM))
+        self.spatial_head = nn.Linear(TOKEN_DIM, TOKEN_DIM)
+
+    def forward(self, x: torch.Tensor, levels: list[Level]) -> tuple[torch.Tensor, torch.Tensor]:
+        x = F.relu(self.stem_norm(self.stem(x, levels[0])))
+        skips = []
+        for index, (down, encoder) in enumerate(zip(self.down, self.encoders, strict=True)):
+            skips.append(x)
+            x = encoder(down(x, levels[index], len(levels[index + 1])), levels[index + 1])
+        for index in range(len(self.down) - 1, 0, -1):
+            raised = self.up[index](x, levels[index])
+            x = self.decoders[index - 1](torch.cat([raised, skips[index]], 1), levels[index])
+        x = self.merge(torch.cat([self.up[0](x, levels[0]), skips[0]], 1))
+        return self.mask_head(x), self.spatial_head(x)
+
+
+class StudentNetwork(nn.Module):
+    """SparseUNet with the query side: text embedding to token q, t = Linear(q), s_p = f_p . t + bias."""
+
+    def __init__(self, classes: int = 20) -> None:
+        super().__init__()
+        self.unet = SparseUNet()
+        self.projector = TextHead(classes=classes)
+        self.token_map = nn.Linear(TOKEN_DIM, TOKEN_DIM)
+        self.bias = nn.Parameter(torch.tensor(-3.0))
+        self.presence_head = nn.Linear(len(PRESENCE_TOP) + 1, 1)
+
+    def mask_logits(self, embeddings: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
+        """Logits [Q, N] of query tokens [Q, 64] at voxel ``embeddings`` [N, 64]."""
+        return self.token_map(tokens) @ embeddings.T + self.bias
+
+    def presence_logits(self, mask_logits: torch.Tensor, outside: torch.Tensor) -> torch.Tensor:
+        """Logits [Q] that the target is there, from the strongest voxels of ``mask_logits`` [Q, N].
+
+        outside: [Q] weight that the query projector gives to "something outside the vocabulary".
+        """
+        top = mask_logits.topk(min(max(PRESENCE_TOP), mask_logits.shape[1]), dim=1).values.clamp(-12, 12)
+        evidence = [top[:, : min(k, top.shape[1])].mean(1) for k in PRESENCE_TOP]
+        result: torch.Tensor = self.presence_head(torch.stack([*evidence, 10 * outside - 5], 1)).squeeze(1)
+        return result

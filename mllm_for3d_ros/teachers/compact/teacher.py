@@ -1,0 +1,114 @@
+"""The compact teacher behind the teacher protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+
+from mllm_for3d_ros.assets import models_dir
+from mllm_for3d_ros.checkpoint import fill_module, load_checkpoint
+from mllm_for3d_ros.language.instruction import clean_instruction
+from mllm_for3d_ros.language.sentence_encoder import SentenceEncoder
+from mllm_for3d_ros.language.text_head import TOKEN_DIM, TextHead
+from mllm_for3d_ros.teachers.compact.network import INPUT_HEIGHT, INPUT_WIDTH, PixelEmbedder
+from mllm_for3d_ros.types import Frame, ViewAnswer
+
+CHECKPOINT = "teacher_compact.safetensors"
+_BATCH = 16
+_MIN_CELLS = 8
+"""Cells (of 60x80) above one half that make a mask; fewer are an abstention."""
+
+
+@dataclass(frozen=True)
+class LookedAt:
+    """Views after the image network: embeddings [V, 64, 60, 80] and the frames' (height, width)."""
+
+    embeddings: torch.Tensor
+    sizes: tuple[tuple[int, int], ...]
+
+
+class CompactTeacher:
+    """Per-pixel embeddings against a query token: one forward pass a view serves all instructions."""
+
+    token_dim = TOKEN_DIM
+
+    def __init__(
+        self, network: PixelEmbedder, text_head: TextHead, encoder: SentenceEncoder, fingerprint: str = "compact:untrained"
+    ) -> None:
+        """Networks in evaluation mode; see ``CompactTeacher.load``."""
+        self.fingerprint = fingerprint
+        self._network = network.eval().requires_grad_(False)
+        self._text_head = text_head.eval().requires_grad_(False)
+        self._encoder = encoder
+
+    @classmethod
+    def load(cls, checkpoint: Path | None = None, encoder: SentenceEncoder | None = None) -> CompactTeacher:
+        """The shipped teacher, or that of ``checkpoint``.
+
+        Raises:
+            CheckpointError: a file is missing, damaged or does not fit.
+        """
+        path = checkpoint or models_dir() / CHECKPOINT
+        tensors, card = load_checkpoint(path, "teacher")
+        network, text_head = PixelEmbedder(), TextHead()
+        fill_module(network, tensors, "network.", path)
+        fill_module(text_head, tensors, "text_head.", path)
+        return cls(network, text_head, encoder or SentenceEncoder.load(), f"compact:{card['sha256'][:16]}")
+
+    def answer(self, frames: Sequence[Frame], instruction: str) -> list[ViewAnswer]:
+        """See ``Teacher.answer``."""
+        return self.answer_all(self.look(frames), [instruction])[0]
+
+    def look(self, frames: Sequence[Frame]) -> LookedAt:
+        """Run the image network once over ``frames``."""
+        with torch.inference_mode():
+            batches = [self._network(_images(frames[i : i + _BATCH])) for i in range(0, len(frames), _BATCH)]
+        return LookedAt(torch.cat(batches), tuple(frame.depth.shape for frame in frames))
+
+    def answer_all(self, views: LookedAt, instructions: Sequence[str]) -> list[list[ViewAnswer]]:
+        """Answers to every instruction on every view, [instruction][view]."""
+        embeddings = self._encoder.encode([clean_instruction(text) for text in instructions])
+        with torch.inference_mode():
+            tokens = self._text_head(torch.from_numpy(embeddings))
+            answers = [self._answer_view(e, tokens, size) for e, size in zip(views.embeddings, views.sizes, strict=True)]
+        return [[view[i] for view in answers] for i in range(len(instructions))]
+
+    def _answer_view(self, embedding: torch.Tensor, tokens: torch.Tensor, size: tuple[int, int]) -> list[ViewAnswer]:
+        """Answers of one view [64, h, w] to ``tokens`` [Q, 64]."""
+        logits = self._network.mask_logits(embedding[None], tokens)
+        small = logits.sigmoid()[0]
+        masks = F.interpolate(logits, size=size, mode="bilinear", align_corners=False).sigmoid()[0].numpy()
+        inside = small > 0.5
+        area = inside.sum((1, 2))
+        score = (small * inside).sum((1, 2)) / area.clamp(min=1)
+        shown = torch.einsum("qhw,dhw->qd", small * inside, embedding)
+        evidence = F.normalize(F.normalize(tokens, dim=1) + F.normalize(shown, dim=1), dim=1).numpy()
+        return [
+            _abstention(size, f"no pixels above one half ({int(area[i])} of {inside[i].numel()} cells)")
+            if area[i] < _MIN_CELLS
+            else ViewAnswer(masks[i], evidence[i], float(score[i]))
+            for i in range(len(tokens))
+        ]
+
+
+def _abstention(size: tuple[int, int], reason: str) -> ViewAnswer:
+    """The answer "not here", with its reason."""
+    return ViewAnswer(np.zeros(size, np.float32), None, 0.0, abstained=reason)
+
+
+def _images(frames: Sequence[Frame]) -> torch.Tensor:
+    """Colours of ``frames`` as [B, 3, 240, 320] in 0..1."""
+    resized = []
+    for frame in frames:
+        image = torch.from_numpy(frame.color).permute(2, 0, 1)[None].float() / 255.0
+        if image.shape[-2:] != (INPUT_HEIGHT, INPUT_WIDTH):
+            image = F.interpolate(
+                image, size=(INPUT_HEIGHT, INPUT_WIDTH), mode="bilinear", align_corners=False, antialias=True
+            )
+        resized.append(image)
+    return torch.cat(resized).to(memory_format=torch.channels_last)

@@ -1,0 +1,167 @@
+"""Trains the pixel embeddings of the compact teacher on rendered views with 2D class masks.
+
+Every step draws one training phrase a class and some for things outside the vocabulary; the frozen
+text head turns them into query tokens, so the masks are learned against language, not class indices.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+
+from mllm_for3d_ros.language.phrase_tokens import PhraseTensors
+from mllm_for3d_ros.language.text_head import TextHead
+from mllm_for3d_ros.teachers.compact.network import STRIDE, PixelEmbedder
+
+
+@dataclass(frozen=True)
+class TeacherSettings:
+    """Hyperparameters: steps of ``batch`` views, AdamW with a one-cycle schedule, EMA of the weights."""
+
+    steps: int = 4000
+    batch: int = 16
+    learning_rate: float = 2e-3
+    weight_decay: float = 0.03
+    outside_queries: int = 4
+    embedding_noise: float = 0.02
+    ema: float = 0.998
+    seed: int = 0
+
+
+def class_coverage(classes: torch.Tensor, count: int) -> torch.Tensor:
+    """Share of every output cell that each class covers: [B, H, W] uint8 to [B, count, H/4, W/4]."""
+    b, h, w = classes.shape
+    rows, columns = h // STRIDE, w // STRIDE
+    cell = torch.arange(b * rows * columns).view(b, rows, 1, columns, 1) * (count + 1)
+    blocks = classes.view(b, rows, STRIDE, columns, STRIDE).long().clamp(max=count)
+    votes = torch.bincount((cell + blocks).flatten(), minlength=b * rows * columns * (count + 1))
+    share = votes.view(b, rows, columns, count + 1).float() / STRIDE**2
+    return share[..., :count].permute(0, 3, 1, 2).contiguous()
+
+
+def augment(color: np.ndarray, classes: np.ndarray, rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+    """Mirror, light and colour jitter: uint8 [B, H, W, 3], [B, H, W] to float [B, 3, H, W] in 0..1 and classes."""
+    mirrored = np.flatnonzero(rng.random(len(color)) < 0.5)
+    color, classes = color.copy(), classes.copy()
+    color[mirrored], classes[mirrored] = color[mirrored, :, ::-1], classes[mirrored, :, ::-1]
+    gain = rng.uniform(0.75, 1.25, (len(color), 1, 1, 1)) * rng.uniform(0.9, 1.1, (len(color), 3, 1, 1))
+    shift = rng.uniform(-0.06, 0.06, (len(color), 1, 1, 1))
+    image = torch.from_numpy(color).permute(0, 3, 1, 2) * torch.from_numpy(gain / 255.0).float()
+    return image.add_(torch.from_numpy(shift).float()).clamp_(0, 1), torch.from_numpy(classes)
+
+
+def mask_loss(logits: torch.Tensor, coverage: torch.Tensor) -> torch.Tensor:
+    """Loss of query logits [B, Q, h, w] whose first C queries ask for the C classes of ``coverage``.
+
+    Cross-entropy over the classes and background, binary cross-entropy (present and absent queries
+    weighted alike) and dice over present queries. Queries beyond C ask for things that are not there.
+    """
+    count = coverage.shape[1]
+    background = (1 - coverage.sum(1, keepdim=True)).clamp(min=0)
+    distribution = torch.cat([background, coverage], 1)
+    scores = F.log_softmax(torch.cat([torch.zeros_like(logits[:, :1]), logits[:, :count]], 1), dim=1)
+    choice = -(distribution * scores).sum(1).mean()
+    target = torch.cat([coverage, torch.zeros_like(logits[:, count:])], 1)
+    binary = F.binary_cross_entropy_with_logits(logits, target, reduction="none").mean((2, 3))
+    area = target.sum((2, 3))
+    present = area > 4
+    probability = logits.sigmoid()
+    dice = 1 - (2 * (probability * target).sum((2, 3)) + 1) / (probability.sum((2, 3)) + area + 1)
+    return choice + binary[present].mean() + binary[~present].mean() + 0.5 * dice[present].mean()
+
+
+class TeacherTraining:
+    """The state of a training run; ``run`` goes on from the last checkpoint in ``folder`` if there is one."""
+
+    def __init__(
+        self,
+        colors: np.ndarray,
+        classes: np.ndarray,
+        phrases: PhraseTensors,
+        text_head: TextHead,
+        folder: Path,
+        settings: TeacherSettings,
+    ) -> None:
+        """``colors`` [V, 240, 320, 3] uint8, ``classes`` [V, 240, 320] uint8 (see rooms.views)."""
+        torch.manual_seed(settings.seed)
+        self._colors, self._classes = colors, classes
+        self._phrases, self._head = phrases, text_head
+        self._settings, self._checkpoint = settings, folder / "teacher_training.pt"
+        self.network = PixelEmbedder().to(memory_format=torch.channels_last)
+        self.average = torch.optim.swa_utils.AveragedModel(
+            self.network, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(settings.ema), use_buffers=True
+        )
+        decayed = [p for p in self.network.parameters() if p.ndim > 1]
+        plain = [p for p in self.network.parameters() if p.ndim <= 1]
+        self._optimizer = torch.optim.AdamW(
+            [{"params": decayed, "weight_decay": settings.weight_decay}, {"params": plain, "weight_decay": 0.0}],
+            lr=settings.learning_rate,
+        )
+        self._schedule = torch.optim.lr_scheduler.OneCycleLR(
+            self._optimizer, settings.learning_rate, settings.steps + 1, pct_start=0.1
+        )
+        self._step = 0
+
+    def run(self, report: Callable[[int, float], None], save_every: int = 200) -> PixelEmbedder:
+        """Train to the end; ``report(step, loss)`` is called after each step. Returns the averaged network."""
+        self._resume()
+        while self._step < self._settings.steps:
+            loss = self._train_step(np.random.default_rng([self._settings.seed, self._step]))
+            self._step += 1
+            report(self._step, loss)
+            if self._step % save_every == 0:
+                self._save()
+        self._save()
+        network: PixelEmbedder = self.average.module
+        return network.eval()
+
+    def _train_step(self, rng: np.random.Generator) -> float:
+        rows = np.sort(rng.choice(len(self._colors), self._settings.batch, replace=False))
+        image, classes = augment(self._colors[rows], self._classes[rows], rng)
+        tokens = self._tokens(torch.Generator().manual_seed(int(rng.integers(2**31))))
+        logits = self.network.mask_logits(self.network(image.to(memory_format=torch.channels_last)), tokens)
+        loss = mask_loss(logits, class_coverage(classes, self._phrases.outside))
+        self._optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
+        self._optimizer.step()
+        self._schedule.step()
+        self.average.update_parameters(self.network)
+        return float(loss.detach())
+
+    def _tokens(self, generator: torch.Generator) -> torch.Tensor:
+        """Tokens of one phrase a class, then of phrases for things outside the vocabulary."""
+        outside = self._phrases.outside
+        wanted = torch.cat([torch.arange(outside), torch.full((self._settings.outside_queries,), outside)])
+        rows = self._phrases.embeddings[self._phrases.draw(wanted, generator)]
+        noise = torch.randn(rows.shape, generator=generator)
+        with torch.no_grad():
+            tokens: torch.Tensor = self._head(rows + self._settings.embedding_noise * noise)
+        return tokens
+
+    def _save(self) -> None:
+        state = {
+            "step": self._step,
+            "network": self.network.state_dict(),
+            "average": self.average.state_dict(),
+            "optimizer": self._optimizer.state_dict(),
+            "schedule": self._schedule.state_dict(),
+        }
+        partial = self._checkpoint.with_suffix(".partial")
+        torch.save(state, partial)
+        partial.rename(self._checkpoint)
+
+    def _resume(self) -> None:
+        if not self._checkpoint.exists():
+            return
+        state = torch.load(self._checkpoint, weights_only=True)
+        self.network.load_state_dict(state["network"])
+        self.average.load_state_dict(state["average"])
+        self._optimizer.load_state_dict(state["optimizer"])
+        self._schedule.load_state_dict(state["schedule"])
+        self._step = state["step"]
