@@ -41,7 +41,9 @@ def load_checkpoint(path: Path, kind: str) -> tuple[dict[str, torch.Tensor], dic
     if card.get("kind") != kind:
         raise CheckpointError(f"{path} is a {card.get('kind')!r} checkpoint; give the path of a {kind} checkpoint")
     if card.get("format") != FORMAT:
-        raise CheckpointError(f"{path} has format {card.get('format')}, this version reads {FORMAT}; update the package")
+        raise CheckpointError(
+            f"{path} has format {card.get('format')}, this version reads {FORMAT}; update the package"
+        )
     try:
         tensors = load_file(path)
     except (SafetensorError, OSError) as cause:
@@ -62,13 +64,17 @@ def fill_module(module: torch.nn.Module, tensors: dict[str, torch.Tensor], prefi
         module.load_state_dict(own)
     except RuntimeError as cause:
         detail = " ".join(str(cause).split())[:160]
-        raise CheckpointError(f"{path} does not fit the network ({detail}); use a checkpoint of this version") from cause
+        raise CheckpointError(
+            f"{path} does not fit the network ({detail}); use a checkpoint of this version"
+        ) from cause
 
 
 def _read_card(path: Path, weights: Path) -> dict[str, Any]:
     """The JSON card of ``weights``."""
     if not weights.is_file():
-        raise CheckpointError(f"checkpoint {weights} not found; give the path of a .safetensors file with its .json card")
+        raise CheckpointError(
+            f"checkpoint {weights} not found; give the path of a .safetensors file with its .json card"
+        )
     try:
         card = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as cause:

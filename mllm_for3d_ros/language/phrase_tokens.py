@@ -25,7 +25,9 @@ class PhraseTensors:
         return torch.multinomial(match, 1, generator=generator).squeeze(1)
 
 
-def encode_phrases(encoder: SentenceEncoder, texts: Sequence[str], classes: Sequence[int], outside: int) -> PhraseTensors:
+def encode_phrases(
+    encoder: SentenceEncoder, texts: Sequence[str], classes: Sequence[int], outside: int
+) -> PhraseTensors:
     """Embed ``texts``; ``classes`` are indices, ``outside`` for a thing outside the vocabulary."""
     return PhraseTensors(torch.from_numpy(encoder.encode(texts)), torch.tensor(list(classes)), outside)
 

@@ -49,7 +49,12 @@ class TextHead(nn.Module):
 
 
 def fit_text_head(
-    head: TextHead, embeddings: torch.Tensor, classes: torch.Tensor, steps: int = 800, noise: float = 0.03, seed: int = 0
+    head: TextHead,
+    embeddings: torch.Tensor,
+    classes: torch.Tensor,
+    steps: int = 800,
+    noise: float = 0.03,
+    seed: int = 0,
 ) -> float:
     """Train ``head`` on ``embeddings`` [N, 384] of ``classes`` [N] (the last index: anything else).
 

@@ -42,7 +42,7 @@ def label_scene(
 def lift_features(
     count: int, visibility: Sequence[Visibility], maps: np.ndarray, frames: Sequence[Frame]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Mean of the feature maps [V, D, h, w] over the views that see each of ``count`` points, and the number of views."""
+    """Mean of the feature maps [V, D, h, w] over the views that see each of ``count`` points; how many do."""
     total, seen = np.zeros((count, maps.shape[1]), np.float32), np.zeros(count, np.int32)
     for view, feature_map, frame in zip(visibility, maps, frames, strict=True):
         rows = view.v * feature_map.shape[1] // frame.intrinsics.height

@@ -8,6 +8,8 @@ about 2 m to each side.
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -45,15 +47,16 @@ class SparseUNet(nn.Module):
         super().__init__()
         fine = widths[0]
         self.stem, self.stem_norm = SubmanifoldConv(INPUT_CHANNELS, fine), nn.BatchNorm1d(fine)
-        self.down = nn.ModuleList(DownConv(a, b) for a, b in zip(widths, widths[1:], strict=False))
+        self.down = nn.ModuleList(DownConv(a, b) for a, b in pairwise(widths))
         self.encoders = nn.ModuleList(_Block(w, w) for w in widths[1:])
-        self.up = nn.ModuleList(UpConv(b, a) for a, b in zip(widths, widths[1:], strict=False))
+        self.up = nn.ModuleList(UpConv(b, a) for a, b in pairwise(widths))
         self.decoders = nn.ModuleList(_Block(2 * w, w) for w in widths[1:-1])
         self.merge = nn.Sequential(nn.Linear(2 * fine, TOKEN_DIM, bias=False), nn.BatchNorm1d(TOKEN_DIM), nn.ReLU())
         self.mask_head = nn.Sequential(nn.Linear(TOKEN_DIM, TOKEN_DIM), nn.ReLU(), nn.Linear(TOKEN_DIM, TOKEN_DIM))
         self.spatial_head = nn.Linear(TOKEN_DIM, TOKEN_DIM)
 
     def forward(self, x: torch.Tensor, levels: list[Level]) -> tuple[torch.Tensor, torch.Tensor]:
+        """Mask embeddings and spatial features, [N, 64] each, of inputs ``x`` [N, 8]."""
         x = F.relu(self.stem_norm(self.stem(x, levels[0])))
         skips = []
         for index, (down, encoder) in enumerate(zip(self.down, self.encoders, strict=True)):

@@ -46,6 +46,7 @@ def build_levels(coords: torch.Tensor, count: int) -> list[Level]:
 
     Args:
         coords: [N, 3] integer voxel indices, unique, N >= 1.
+        count: number of levels.
 
     Raises:
         ValueError: the coordinates are empty, repeated, or too far from the origin.
@@ -136,6 +137,7 @@ class SubmanifoldConv(nn.Module):
         self.weight = nn.Parameter(torch.randn(27, inputs, outputs) * (2.0 / (13 * inputs)) ** 0.5)
 
     def forward(self, x: torch.Tensor, level: Level) -> torch.Tensor:
+        """Rows [N, Ci] of ``level`` to [N, Co]."""
         result: torch.Tensor = _Submanifold.apply(x, self.weight, level.neighbours)  # type: ignore[no-untyped-call]
         return result
 
@@ -148,6 +150,7 @@ class DownConv(nn.Module):
         self.weight = nn.Parameter(torch.randn(8, inputs, outputs) * (2.0 / (4 * inputs)) ** 0.5)
 
     def forward(self, x: torch.Tensor, level: Level, coarse_count: int) -> torch.Tensor:
+        """Rows [N, Ci] of ``level`` to [coarse_count, Co] of the next coarser one."""
         assert level.parent is not None
         result = x.new_zeros(coarse_count, self.weight.shape[2])
         for k, rows in enumerate(level.octant):
@@ -163,6 +166,7 @@ class UpConv(nn.Module):
         self.weight = nn.Parameter(torch.randn(8, inputs, outputs) * (2.0 / inputs) ** 0.5)
 
     def forward(self, x: torch.Tensor, level: Level) -> torch.Tensor:
+        """Rows [M, Ci] of the coarser level to [N, Co] of ``level``."""
         assert level.parent is not None
         result = x.new_zeros(len(level), self.weight.shape[2])
         for k, rows in enumerate(level.octant):

@@ -52,9 +52,7 @@ def voxelise(cloud: SceneCloud, min_weight: float = MIN_WEIGHT) -> StudentVoxels
     normals = mean(cloud.normals)
     normals = normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-6)
     floor = np.percentile(points[:, 2], _FLOOR_PERCENTILE) if len(points) else 0.0
-    inputs = np.column_stack(
-        [mean(cloud.colors) / 127.5 - 1.0, normals, points[:, 2] - floor, np.ones(len(points))]
-    )
+    inputs = np.column_stack([mean(cloud.colors) / 127.5 - 1.0, normals, points[:, 2] - floor, np.ones(len(points))])
     answering = np.full(len(weight), -1, np.int64)
     answering[kept] = np.arange(len(kept))
     _answer_for_rest(answering, np.floor(cloud.points[first] / STUDENT_VOXEL), points)

@@ -67,7 +67,9 @@ class _Merge(nn.Module):
 class PixelEmbedder(nn.Module):
     """RGB [B, 3, 240, 320] in 0..1 to pixel embeddings [B, 64, 60, 80]."""
 
-    def __init__(self, widths: tuple[int, int, int, int] = (32, 64, 128, 192), decoder: tuple[int, int, int] = (96, 64, 48)):
+    def __init__(
+        self, widths: tuple[int, int, int, int] = (32, 64, 128, 192), decoder: tuple[int, int, int] = (96, 64, 48)
+    ):
         super().__init__()
         a, b, c, d = widths
         self.stem = nn.Sequential(_ConvNorm(3, 16, stride=2), _ConvNorm(16, a, stride=2))
@@ -82,6 +84,7 @@ class PixelEmbedder(nn.Module):
         self.bias = nn.Parameter(torch.tensor(-3.0))
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
+        """Embeddings [B, 64, 60, 80] of ``image`` [B, 3, 240, 320] in 0..1."""
         one = self.level1(self.stem(image * 4.0 - 2.0))
         two = self.level2(one)
         three = self.level3(two)

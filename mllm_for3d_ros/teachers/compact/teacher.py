@@ -38,7 +38,11 @@ class CompactTeacher:
     token_dim = TOKEN_DIM
 
     def __init__(
-        self, network: PixelEmbedder, text_head: TextHead, encoder: SentenceEncoder, fingerprint: str = "compact:untrained"
+        self,
+        network: PixelEmbedder,
+        text_head: TextHead,
+        encoder: SentenceEncoder,
+        fingerprint: str = "compact:untrained",
     ) -> None:
         """Networks in evaluation mode; see ``CompactTeacher.load``."""
         self.fingerprint = fingerprint
@@ -75,7 +79,9 @@ class CompactTeacher:
         embeddings = self._encoder.encode([clean_instruction(text) for text in instructions])
         with torch.inference_mode():
             tokens = self._text_head(torch.from_numpy(embeddings))
-            answers = [self._answer_view(e, tokens, size) for e, size in zip(views.embeddings, views.sizes, strict=True)]
+            answers = [
+                self._answer_view(e, tokens, size) for e, size in zip(views.embeddings, views.sizes, strict=True)
+            ]
         return [[view[i] for view in answers] for i in range(len(instructions))]
 
     def _answer_view(self, embedding: torch.Tensor, tokens: torch.Tensor, size: tuple[int, int]) -> list[ViewAnswer]:

@@ -1,0 +1,72 @@
+"""Thresholds of the student, set on pseudo-labels of scenes kept out of training."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from mllm_for3d_ros.student.losses import PRESENT
+from mllm_for3d_ros.student.network import LEVELS, StudentNetwork
+from mllm_for3d_ros.student.scene_store import UNSEEN, TrainingScene
+from mllm_for3d_ros.student.sparse import build_levels
+
+MASK_THRESHOLDS = (0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6)
+PRESENCE_THRESHOLDS = tuple(np.round(np.arange(0.05, 1.0, 0.05), 2).tolist())
+
+
+def calibrate(
+    network: StudentNetwork, paths: Sequence[Path], embeddings: torch.Tensor
+) -> tuple[dict[str, float], dict[str, float]]:
+    """Choose thresholds on the scenes of ``paths``; ``embeddings`` [P, 384] are those of the phrase bank.
+
+    Returns:
+        thresholds: "mask" of the best mean IoU against the pseudo-labels, "presence" of the best mean of
+        sensitivity and specificity; and the figures reached with them.
+    """
+    overlaps: list[list[float]] = []
+    presence: list[float] = []
+    wanted: list[bool] = []
+    for path in paths:
+        scene = TrainingScene.load(path)
+        logits, guess = predict(network, scene, embeddings)
+        presence += guess.tolist()
+        wanted += (scene.presence >= PRESENT).tolist()
+        for query in np.flatnonzero(scene.presence >= PRESENT):
+            known = scene.labels[query] != UNSEEN
+            target = scene.labels[query][known] > 127
+            scores = logits[query].sigmoid().numpy()[known]
+            overlaps.append([_iou(scores > t, target) for t in MASK_THRESHOLDS])
+    mean = np.mean(overlaps, axis=0)
+    balanced = [_balanced(np.array(presence) >= t, np.array(wanted)) for t in PRESENCE_THRESHOLDS]
+    best_mask, best_presence = int(np.argmax(mean)), int(np.argmax(balanced))
+    thresholds = {"mask": MASK_THRESHOLDS[best_mask], "presence": PRESENCE_THRESHOLDS[best_presence]}
+    figures = {
+        "scenes": len(paths),
+        "mean_iou_to_pseudo_labels": round(float(mean[best_mask]), 4),
+        "balanced_presence_accuracy": round(balanced[best_presence], 4),
+    }
+    return thresholds, figures
+
+
+def predict(network: StudentNetwork, scene: TrainingScene, embeddings: torch.Tensor) -> tuple[torch.Tensor, np.ndarray]:
+    """Mask logits [Q, M] and presence [Q] for the instructions of a stored scene, from their text alone."""
+    with torch.inference_mode():
+        levels = build_levels(torch.from_numpy(scene.coords), LEVELS)
+        voxels, _ = network.unet(torch.from_numpy(scene.inputs).float(), levels)
+        attention = network.projector.attention(embeddings[torch.from_numpy(scene.phrases)])
+        logits = network.mask_logits(voxels, attention @ network.projector.concepts)
+        return logits, network.presence_logits(logits, attention[:, -1]).sigmoid().numpy()
+
+
+def _iou(mask: np.ndarray, target: np.ndarray) -> float:
+    return float((mask & target).sum() / max((mask | target).sum(), 1))
+
+
+def _balanced(told: np.ndarray, wanted: np.ndarray) -> float:
+    """Mean of sensitivity and specificity."""
+    hit = told[wanted].mean() if wanted.any() else 1.0
+    rejected = (~told[~wanted]).mean() if (~wanted).any() else 1.0
+    return float((hit + rejected) / 2)

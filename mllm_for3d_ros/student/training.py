@@ -1,0 +1,181 @@
+"""Trains the student on the pseudo-labels of many scenes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from mllm_for3d_ros.student.losses import PRESENT, presence_loss, semantic_loss, spatial_loss, token_loss
+from mllm_for3d_ros.student.network import LEVELS, StudentNetwork
+from mllm_for3d_ros.student.scene_store import UNSEEN, TrainingScene
+from mllm_for3d_ros.student.sparse import Level, build_levels
+
+_SCENE_SPACING = 4096
+"""Shift along x, in voxels, between the scenes of a batch: they never touch."""
+
+
+@dataclass(frozen=True)
+class StudentSettings:
+    """Hyperparameters: steps of ``batch`` scenes, AdamW with a one-cycle schedule, EMA of the weights."""
+
+    steps: int = 1600
+    batch: int = 2
+    learning_rate: float = 3e-3
+    weight_decay: float = 0.02
+    spatial_weight: float = 0.5
+    token_weight: float = 0.2
+    embedding_noise: float = 0.02
+    ema: float = 0.995
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """Scenes side by side: inputs [N, 8] and levels of all; slices of the rows of each."""
+
+    inputs: torch.Tensor
+    levels: list[Level]
+    slices: tuple[slice, ...]
+    scenes: tuple[TrainingScene, ...]
+
+
+def turned(coords: np.ndarray, inputs: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """A quarter turn about z and a mirror image, by chance; colours and heights get a little noise.
+
+    No shipped phrasing says left or right, so a mirror image contradicts none.
+    """
+    coords, inputs = coords.copy(), inputs.astype(np.float32)
+    for _ in range(rng.integers(4)):
+        coords[:, :2] = np.column_stack([-coords[:, 1], coords[:, 0]])
+        inputs[:, 3:5] = np.column_stack([-inputs[:, 4], inputs[:, 3]])
+    if rng.random() < 0.5:
+        coords[:, 0], inputs[:, 3] = -coords[:, 0], -inputs[:, 3]
+    inputs[:, :3] = inputs[:, :3] * rng.uniform(0.8, 1.2, 3) + rng.uniform(-0.1, 0.1)
+    inputs[:, 6] += rng.normal(0, 0.03)
+    return coords, inputs.astype(np.float32)
+
+
+class StudentTraining:
+    """The state of a run over ``paths`` (files of TrainingScene); resumes from a checkpoint in ``folder``."""
+
+    def __init__(
+        self,
+        paths: Sequence[Path],
+        embeddings: torch.Tensor,
+        network: StudentNetwork,
+        folder: Path,
+        settings: StudentSettings,
+    ) -> None:
+        """``embeddings`` [P, 384] are those of the phrase bank; ``network`` starts with the teacher's text head."""
+        torch.manual_seed(settings.seed)
+        self._paths, self._embeddings, self._settings = list(paths), embeddings, settings
+        self._checkpoint = folder / "student_training.pt"
+        self.network = network.train()
+        self.average = torch.optim.swa_utils.AveragedModel(
+            network, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(settings.ema), use_buffers=True
+        )
+        gentle = list(network.projector.parameters())
+        rest = [p for name, p in network.named_parameters() if not name.startswith("projector.")]
+        rate = settings.learning_rate
+        self._optimizer = torch.optim.AdamW(
+            [{"params": rest, "lr": rate}, {"params": gentle, "lr": rate * 0.02}], weight_decay=settings.weight_decay
+        )
+        self._schedule = torch.optim.lr_scheduler.OneCycleLR(
+            self._optimizer, [rate, rate * 0.02], settings.steps + 1, pct_start=0.1
+        )
+        self._step = 0
+
+    def run(self, report: Callable[[int, dict[str, float]], None], save_every: int = 100) -> StudentNetwork:
+        """Train to the end; ``report(step, losses)`` after each step. Returns the averaged network."""
+        self._resume()
+        with ThreadPoolExecutor(1) as loader:
+            coming = loader.submit(self._batch, self._step)
+            while self._step < self._settings.steps:
+                batch = coming.result()
+                coming = loader.submit(self._batch, self._step + 1)
+                losses = self._train_step(batch)
+                self._step += 1
+                report(self._step, losses)
+                if self._step % save_every == 0:
+                    self._save()
+        self._save()
+        network: StudentNetwork = self.average.module
+        return network.eval()
+
+    def _batch(self, step: int) -> _Batch:
+        rng = np.random.default_rng([self._settings.seed, step])
+        chosen = rng.choice(len(self._paths), self._settings.batch, replace=False)
+        scenes = tuple(TrainingScene.load(self._paths[i]) for i in chosen)
+        coords, inputs, slices, start = [], [], [], 0
+        for index, scene in enumerate(scenes):
+            c, x = turned(scene.coords, scene.inputs, rng)
+            c[:, 0] += index * _SCENE_SPACING
+            coords.append(c)
+            inputs.append(x)
+            slices.append(slice(start, start + len(c)))
+            start += len(c)
+        levels = build_levels(torch.from_numpy(np.concatenate(coords)), LEVELS)
+        return _Batch(torch.from_numpy(np.concatenate(inputs)), levels, tuple(slices), scenes)
+
+    def _train_step(self, batch: _Batch) -> dict[str, float]:
+        embeddings, spatial = self.network.unet(batch.inputs, batch.levels)
+        losses: dict[str, torch.Tensor] = {}
+        for rows, scene in zip(batch.slices, batch.scenes, strict=True):
+            for name, value in self._scene_losses(embeddings[rows], spatial[rows], scene).items():
+                losses[name] = losses.get(name, torch.zeros(())) + value / len(batch.scenes)
+        weights = {"spatial": self._settings.spatial_weight, "token": self._settings.token_weight, "presence": 0.3}
+        total = torch.stack([weights.get(name, 1.0) * value for name, value in losses.items()]).sum()
+        self._optimizer.zero_grad()
+        total.backward()
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
+        self._optimizer.step()
+        self._schedule.step()
+        self.average.update_parameters(self.network)
+        return {name: float(value.detach()) for name, value in losses.items()}
+
+    def _scene_losses(
+        self, embeddings: torch.Tensor, spatial: torch.Tensor, scene: TrainingScene
+    ) -> dict[str, torch.Tensor]:
+        text = self._embeddings[torch.from_numpy(scene.phrases)]
+        attention = self.network.projector.attention(text + self._settings.embedding_noise * torch.randn_like(text))
+        guessed = attention @ self.network.projector.concepts
+        queries = torch.from_numpy(scene.queries).float()
+        presence = torch.from_numpy(scene.presence)
+        use_query = (torch.rand(len(queries)) < 0.3) & (presence >= PRESENT) & (queries.abs().sum(1) > 0)
+        tokens = torch.where(use_query[:, None], queries, guessed)
+        stored = torch.from_numpy(scene.labels)
+        logits = self.network.mask_logits(embeddings, tokens)
+        target = stored.float() / 254.0
+        return {
+            "semantic": semantic_loss(logits, target.clamp(max=1.0), stored != UNSEEN, presence),
+            "spatial": spatial_loss(spatial, torch.from_numpy(scene.features).float(), torch.from_numpy(scene.seen)),
+            "token": token_loss(guessed, queries, presence),
+            "presence": presence_loss(self.network.presence_logits(logits, attention[:, -1]), presence),
+        }
+
+    def _save(self) -> None:
+        state = {
+            "step": self._step,
+            "network": self.network.state_dict(),
+            "average": self.average.state_dict(),
+            "optimizer": self._optimizer.state_dict(),
+            "schedule": self._schedule.state_dict(),
+        }
+        partial = self._checkpoint.with_suffix(".partial")
+        torch.save(state, partial)
+        partial.rename(self._checkpoint)
+
+    def _resume(self) -> None:
+        if not self._checkpoint.exists():
+            return
+        state = torch.load(self._checkpoint, weights_only=True)
+        self.network.load_state_dict(state["network"])
+        self.average.load_state_dict(state["average"])
+        self._optimizer.load_state_dict(state["optimizer"])
+        self._schedule.load_state_dict(state["schedule"])
+        self._step = state["step"]

@@ -1,0 +1,193 @@
+"""The stages that make the shipped models, from phrases and rooms to safetensors with cards.
+
+Teacher and student see disjoint rooms (see ``seeds``). The student's stage reads pseudo-labels only.
+"""
+
+from __future__ import annotations
+
+import datetime
+from concurrent.futures import ProcessPoolExecutor
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from mllm_for3d_ros.checkpoint import load_checkpoint, save_checkpoint
+from mllm_for3d_ros.errors import CheckpointError
+from mllm_for3d_ros.language.phrase_tokens import PhraseTensors, encode_phrases, train_text_head
+from mllm_for3d_ros.language.sentence_encoder import SentenceEncoder
+from mllm_for3d_ros.language.text_head import TextHead
+from mllm_for3d_ros.rooms.instructions import Split, bank
+from mllm_for3d_ros.rooms.views import ROOMS_PER_SHARD, load_shards, render_shard
+from mllm_for3d_ros.rooms.vocabulary import CLASS_NAMES
+from mllm_for3d_ros.seeds import STUDENT, TEACHER, check_seeds
+from mllm_for3d_ros.student.calibration import calibrate
+from mllm_for3d_ros.student.network import StudentNetwork
+from mllm_for3d_ros.student.prediction import CHECKPOINT as STUDENT_FILE
+from mllm_for3d_ros.student.scene_store import make_scene
+from mllm_for3d_ros.student.training import StudentSettings, StudentTraining
+from mllm_for3d_ros.teachers.compact.teacher import CHECKPOINT as TEACHER_FILE
+from mllm_for3d_ros.teachers.compact.teacher import CompactTeacher
+from mllm_for3d_ros.teachers.compact.training import TeacherSettings, TeacherTraining
+
+VIEWS_PER_ROOM = 8
+CALIBRATION_SHARE = 16
+"""One training scene in this many is kept for the student's thresholds."""
+
+
+def phrase_tensors(split: Split, encoder: SentenceEncoder) -> PhraseTensors:
+    """The phrases of a bank, embedded."""
+    outside = len(CLASS_NAMES)
+    classes = [outside if p.class_name is None else CLASS_NAMES.index(p.class_name) for p in bank(split)]
+    return encode_phrases(encoder, [p.text for p in bank(split)], classes, outside)
+
+
+def text_accuracy(head: TextHead, encoder: SentenceEncoder) -> dict[str, float]:
+    """Top-1 over the classes on the validation phrases, by kind, and how many outside phrases are told as such."""
+    phrases = phrase_tensors("validation", encoder)
+    with torch.inference_mode():
+        logits = head.logits(phrases.embeddings)
+    right = (logits[:, :-1].argmax(1) == phrases.classes).float()
+    kinds = np.array([p.kind for p in bank("validation")])
+    rejected = (logits.argmax(1) == phrases.outside).float()
+    return {
+        "explicit_top1": round(float(right[kinds == "explicit"].mean()), 4),
+        "implicit_top1": round(float(right[kinds == "implicit"].mean()), 4),
+        "outside_rejected": round(float(rejected[kinds == "absent"].mean()), 4),
+    }
+
+
+def train_text(work: Path, seed: int = 0) -> dict[str, float]:
+    """Train the text head, write it to ``work``, and return its accuracy on validation phrases."""
+    torch.manual_seed(seed)
+    encoder = SentenceEncoder.load()
+    head = train_text_head(phrase_tensors("train", encoder), seed)
+    torch.save(head.state_dict(), work / "text_head.pt")
+    return text_accuracy(head, encoder)
+
+
+def render_views(work: Path, rooms: int, workers: int) -> None:
+    """Render the teacher's views; shards that exist are kept."""
+    seeds = range(TEACHER.start, TEACHER.start + rooms)
+    check_seeds(seeds, TEACHER, "the teacher")
+    folder = work / "views"
+    folder.mkdir(parents=True, exist_ok=True)
+    starts = seeds[::ROOMS_PER_SHARD]
+    with ProcessPoolExecutor(workers) as pool:
+        jobs = [pool.submit(render_shard, start, VIEWS_PER_ROOM, folder) for start in starts]
+        for job in tqdm(jobs, desc="rendering", unit="shard"):
+            job.result()
+
+
+def train_teacher(work: Path, models: Path, steps: int, seed: int) -> None:
+    """Train the compact teacher on the rendered views and write model and card."""
+    encoder = SentenceEncoder.load()
+    head = load_text_head(work)
+    colors, classes = load_shards(work / "views")
+    settings = TeacherSettings(steps=steps, seed=seed)
+    training = TeacherTraining(colors, classes, phrase_tensors("train", encoder), head, work, settings)
+    with tqdm(total=steps, desc="teacher", unit="step") as bar:
+        network = training.run(lambda step, loss: _advance(bar, step, f"loss {loss:.3f}"))
+    tensors = {f"network.{k}": v for k, v in network.state_dict().items()}
+    tensors |= {f"text_head.{k}": v for k, v in head.state_dict().items()}
+    save_checkpoint(
+        models / TEACHER_FILE,
+        tensors,
+        _card("teacher", settings)
+        | {
+            "data": f"{len(colors)} views of {len(colors) // VIEWS_PER_ROOM} Rooms from seed {TEACHER.start} on",
+            "labels": "2D class masks of rendered views; phrases of the training bank",
+            "text": text_accuracy(head, encoder),
+        },
+    )
+
+
+def make_scenes(work: Path, models: Path, rooms: int, workers: int) -> None:
+    """Record and pseudo-label the student's rooms; scenes that exist are kept."""
+    seeds = range(STUDENT.start, STUDENT.start + rooms)
+    check_seeds(seeds, STUDENT, "the student")
+    folder = work / "scenes"
+    folder.mkdir(parents=True, exist_ok=True)
+    with ProcessPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+        jobs = [pool.submit(_scene, seed, folder, models / TEACHER_FILE) for seed in seeds]
+        for job in tqdm(jobs, desc="labelling", unit="scene"):
+            job.result()
+
+
+def train_student(work: Path, models: Path, steps: int, seed: int) -> None:
+    """Train the student on the pseudo-labels, set its thresholds, and write model and card."""
+    paths = sorted((work / "scenes").glob("scene_?????.npz"))
+    if len(paths) < CALIBRATION_SHARE:
+        raise CheckpointError(f"{len(paths)} labelled scenes in {work / 'scenes'}; run: mllm-for3d train scenes")
+    kept_out = paths[::CALIBRATION_SHARE]
+    encoder = SentenceEncoder.load()
+    embeddings = phrase_tensors("train", encoder).embeddings
+    network = StudentNetwork(len(CLASS_NAMES))
+    network.projector.load_state_dict(_teacher_text_head(models))
+    settings = StudentSettings(steps=steps, seed=seed)
+    training = StudentTraining([p for p in paths if p not in kept_out], embeddings, network, work, settings)
+    with tqdm(total=steps, desc="student", unit="step") as bar:
+        trained = training.run(lambda step, losses: _advance(bar, step, _losses(losses)))
+    thresholds, figures = calibrate(trained, kept_out, embeddings)
+    _, teacher_card = load_checkpoint(models / TEACHER_FILE, "teacher")
+    save_checkpoint(
+        models / STUDENT_FILE,
+        trained.state_dict(),
+        _card("student", settings)
+        | {
+            "data": f"{len(paths) - len(kept_out)} Rooms recordings of 36 frames from seed {STUDENT.start} on",
+            "labels": f"pseudo-labels lifted from teacher {teacher_card['sha256'][:16]}; no 3D annotation",
+            "thresholds": thresholds,
+            "pseudo_label_figures": figures,
+        },
+    )
+
+
+def load_text_head(work: Path) -> TextHead:
+    """The text head that ``train_text`` left in ``work``."""
+    path = work / "text_head.pt"
+    if not path.is_file():
+        raise CheckpointError(f"no text head at {path}; run: mllm-for3d train text --work {work}")
+    head = TextHead(len(CLASS_NAMES))
+    head.load_state_dict(torch.load(path, weights_only=True))
+    return head.eval().requires_grad_(False)
+
+
+def _teacher_text_head(models: Path) -> dict[str, torch.Tensor]:
+    tensors, _ = load_checkpoint(models / TEACHER_FILE, "teacher")
+    return {k.removeprefix("text_head."): v for k, v in tensors.items() if k.startswith("text_head.")}
+
+
+@cache
+def _labelling_teacher(checkpoint: Path) -> CompactTeacher:
+    """One teacher a process."""
+    return CompactTeacher.load(checkpoint)
+
+
+def _scene(seed: int, folder: Path, checkpoint: Path) -> None:
+    path = folder / f"scene_{seed:05d}.npz"
+    if not path.exists():
+        make_scene(seed, _labelling_teacher(checkpoint), bank("train")).save(path)
+
+
+def _card(kind: str, settings: TeacherSettings | StudentSettings) -> dict[str, object]:
+    """What every card says."""
+    return {
+        "kind": kind,
+        "date": datetime.date.today().isoformat(),
+        "classes": list(CLASS_NAMES),
+        "settings": dict(vars(settings)),
+        "command": f"mllm-for3d train {kind} --steps {settings.steps} --seed {settings.seed}",
+        "licence": "Apache-2.0",
+    }
+
+
+def _advance(bar: tqdm, step: int, text: str) -> None:  # type: ignore[type-arg]
+    bar.set_postfix_str(text, refresh=False)
+    bar.update(step - bar.n)
+
+
+def _losses(losses: dict[str, float]) -> str:
+    return " ".join(f"{name} {value:.3f}" for name, value in losses.items())
