@@ -1,0 +1,191 @@
+"""From an instruction and an encoded scene to a mask with instances, a status and a sentence."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import numpy as np
+
+from mllm_for3d_ros.language.instruction import clean_instruction
+from mllm_for3d_ros.scene.instances import DEFAULT_GAP, split_instances
+from mllm_for3d_ros.types import Instance, Mask3D, SceneCloud, Status
+
+MIN_MAP_VOXELS = 200
+"""A map smaller than this is not worth encoding."""
+
+
+class EncodedScene(Protocol):
+    """A scene that a student has encoded; ``cloud`` is the map it was made from."""
+
+    @property
+    def cloud(self) -> SceneCloud:
+        """The encoded map."""
+
+
+class Response(Protocol):
+    """probability [N] float32 in 0..1 per voxel; presence 0..1 that the target is there."""
+
+    @property
+    def probability(self) -> np.ndarray:
+        """Per voxel."""
+
+    @property
+    def presence(self) -> float:
+        """Of the target in the scene."""
+
+
+class StudentLike(Protocol):
+    """What an answerer needs of a student (see ``student.prediction.Student``)."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Name and hash of the weights."""
+
+    @property
+    def mask_threshold(self) -> float:
+        """Calibrated probability from which a voxel belongs to the mask."""
+
+    @property
+    def presence_threshold(self) -> float:
+        """Calibrated presence from which there is a target."""
+
+    def encode(self, cloud: SceneCloud) -> Any:
+        """Encode a map: slow, once per version of the map."""
+
+    def respond(self, scene: Any, instruction: str) -> Response:
+        """Answer one instruction: quick."""
+
+
+class UnencodedScene:
+    """A map too small to encode; asking it anything gives NOT_READY."""
+
+    def __init__(self, cloud: SceneCloud) -> None:
+        self.cloud = cloud
+
+
+class Answerer:
+    """Answers instructions with a student.
+
+    Args:
+        student: the model.
+        min_voxels: a mask with fewer voxels counts as no target.
+        min_map_voxels: a map with fewer voxels is not ready.
+        gap: m within which voxels belong to one instance.
+    """
+
+    def __init__(
+        self,
+        student: StudentLike,
+        *,
+        min_voxels: int = 20,
+        min_map_voxels: int = MIN_MAP_VOXELS,
+        gap: float = DEFAULT_GAP,
+    ) -> None:
+        self.student = student
+        self.min_voxels = min_voxels
+        self.min_map_voxels = min_map_voxels
+        self.gap = gap
+
+    @property
+    def fingerprint(self) -> str:
+        """Name and hash of the model that answers."""
+        return self.student.fingerprint
+
+    def encode(self, cloud: SceneCloud) -> EncodedScene:
+        """Encode a map, once per version of it; a map that is too small gives a scene that is not ready."""
+        if len(cloud) < self.min_map_voxels:
+            return UnencodedScene(cloud)
+        scene: EncodedScene = self.student.encode(cloud)
+        return scene
+
+    def answer(
+        self,
+        scene: EncodedScene,
+        instruction: str,
+        *,
+        mask_threshold: float | None = None,
+        presence_threshold: float | None = None,
+        max_instances: int = 0,
+    ) -> Mask3D:
+        """The answer to one instruction.
+
+        Args:
+            scene: from ``encode``.
+            instruction: any sentence; white space is collapsed.
+            mask_threshold: probability 0..1 from which a voxel is chosen; None takes the calibrated one.
+            presence_threshold: presence 0..1 from which there is a target; None takes the calibrated one.
+            max_instances: keep only the best so many instances and their voxels; 0 keeps all.
+
+        Raises:
+            InstructionError: the instruction is empty, too long or no text.
+            ValueError: a threshold lies outside of 0..1, or max_instances is negative.
+        """
+        text = clean_instruction(instruction)
+        threshold = self.student.mask_threshold if mask_threshold is None else mask_threshold
+        least = self.student.presence_threshold if presence_threshold is None else presence_threshold
+        if not (0.0 <= threshold <= 1.0 and 0.0 <= least <= 1.0 and max_instances >= 0):
+            raise ValueError(
+                f"thresholds must lie in 0..1 and max_instances not be negative, "
+                f"got {threshold}, {least}, {max_instances}"
+            )
+        cloud = scene.cloud
+        if isinstance(scene, UnencodedScene):
+            return _not_ready(text, cloud, self.min_map_voxels)
+        response = self.student.respond(scene, text)
+        probability, presence = response.probability, float(response.presence)
+        mask = probability >= np.float32(threshold)
+        if presence < least:
+            reason = f"presence {presence:.2f} is below {least:.2f}"
+            return _no_target(text, cloud, probability, presence, reason)
+        if mask.sum() < self.min_voxels:
+            reason = f"only {int(mask.sum())} voxels reach probability {threshold:.2f} ({self.min_voxels} needed)"
+            return _no_target(text, cloud, probability, presence, reason)
+        instances = split_instances(
+            cloud.points, mask, probability, min_points=self.min_voxels, gap=self.gap, voxel_size=cloud.voxel_size
+        )
+        return _found(text, cloud, probability, presence, instances, max_instances)
+
+
+def _not_ready(text: str, cloud: SceneCloud, needed: int) -> Mask3D:
+    blank = np.zeros(len(cloud), np.float32)
+    why = f"The map has {len(cloud)} voxels and needs at least {needed}: show the camera more of the scene."
+    return Mask3D(text, Status.NOT_READY, blank, blank > 0, 0.0, 0.0, why, map_version=cloud.version)
+
+
+def _no_target(text: str, cloud: SceneCloud, probability: np.ndarray, presence: float, reason: str) -> Mask3D:
+    nothing = np.zeros(len(cloud), bool)
+    why = f"Nothing in the map fits: {reason}."
+    return Mask3D(text, Status.NO_TARGET, probability, nothing, presence, 0.0, why, map_version=cloud.version)
+
+
+def _found(
+    text: str,
+    cloud: SceneCloud,
+    probability: np.ndarray,
+    presence: float,
+    instances: tuple[Instance, ...],
+    max_instances: int,
+) -> Mask3D:
+    """The answer made of the best instances; voxels of fragments too small to be one are left out."""
+    found = len(instances)
+    instances = instances[:max_instances] if max_instances else instances
+    mask = np.zeros(len(cloud), bool)
+    for instance in instances:
+        mask[instance.indices] = True
+    score = float(np.mean(probability[mask], dtype=np.float64))
+    why = _explanation(instances, found, int(mask.sum()), presence)
+    return Mask3D(text, Status.OK, probability, mask, presence, score, why, instances, cloud.version)
+
+
+def _explanation(instances: tuple[Instance, ...], found: int, voxels: int, presence: float) -> str:
+    """One sentence with the figures of the answer."""
+    best = instances[0]
+    size = " x ".join(f"{side:.2f}" for side in best.size)
+    place = ", ".join(f"{c:.2f}" for c in best.center)
+    count = "1 object fits" if found == 1 else f"{found} objects fit"
+    kept = "" if len(instances) == found else f", the best {len(instances)} are given"
+    largest = "it" if found == 1 else "the best"
+    return (
+        f"{count}{kept} ({voxels} voxels, presence {presence:.2f}): {largest} is {size} m large, "
+        f"stands at ({place}) and scores {best.score:.2f}."
+    )
