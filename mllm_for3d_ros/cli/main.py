@@ -34,12 +34,12 @@ class Verb:
 
 
 VERBS = (
-    Verb("ask", "map a recording and answer one instruction on it", 'ask my_bag "somewhere to sit" --out out/ask'),
+    Verb("ask", "map a recording and answer instructions on it", 'ask my_bag "somewhere to sit" --out out/ask'),
     Verb("demo", "show the whole path on a synthetic room, over ROS topics", "demo --seed 10003"),
     Verb("play", "publish a bag's messages on their topics", "play my_bag --rate 2.0"),
-    Verb("rooms", "make recordings of synthetic rooms with ground truth", "rooms --seed 10000 --out out/room"),
+    Verb("rooms", "make recordings of synthetic rooms with ground truth", "rooms make --seed 10000 --out out/room"),
     Verb("train", "train the teacher or the student", "train student --out out/student"),
-    Verb("eval", "measure a checkpoint on held-out rooms", "eval --seeds 10000-10004"),
+    Verb("eval", "measure a checkpoint on held-out rooms", "eval rooms --seeds 10000:10005"),
 )
 
 
