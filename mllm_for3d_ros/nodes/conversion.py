@@ -1,0 +1,102 @@
+"""ROS messages to arrays and back."""
+
+from __future__ import annotations
+
+import array
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from builtin_interfaces.msg import Duration, Time
+from sensor_msgs.msg import Image, PointCloud2, PointField
+from std_msgs.msg import Header
+
+from mllm_for3d_ros.errors import RecordingError
+from mllm_for3d_ros.recording.images import decode_color, decode_depth
+from mllm_for3d_ros.scene.point_cloud2 import pack_columns, unpack_points
+from mllm_for3d_ros.types import Frame, Intrinsics
+
+NANOSECONDS = 1_000_000_000
+_MAX_SECONDS = 2**31 - 1
+
+
+def stamp_ns(stamp: Any) -> int:
+    """Nanoseconds of a Time or Duration message."""
+    return int(stamp.sec) * NANOSECONDS + int(stamp.nanosec)
+
+
+def time_message(nanoseconds: int) -> Time:
+    """Time message of nanoseconds since 1970, kept within what it can hold."""
+    sec, nanosec = divmod(max(0, int(nanoseconds)), NANOSECONDS)
+    return Time(sec=min(sec, _MAX_SECONDS), nanosec=nanosec)
+
+
+def duration_message(seconds: float) -> Duration:
+    """Duration message of seconds, not negative."""
+    sec, nanosec = divmod(max(0, round(seconds * 1e9)), NANOSECONDS)
+    return Duration(sec=min(sec, _MAX_SECONDS), nanosec=nanosec)
+
+
+def header_message(frame_id: str, nanoseconds: int) -> Header:
+    """Header message of a frame and a time."""
+    return Header(frame_id=frame_id, stamp=time_message(nanoseconds))
+
+
+def byte_array(pixels: np.ndarray) -> array.array:
+    """The bytes of an array as what rclpy assigns to ``data`` without looking at every element."""
+    data = array.array("B")
+    if pixels.size:
+        data.frombytes(np.ascontiguousarray(pixels).reshape(-1).view(np.uint8).data)
+    return data
+
+
+def image_message(pixels: np.ndarray, encoding: str, header: Header) -> Image:
+    """Image message of [H, W] or [H, W, C] pixels in native byte order (little endian)."""
+    height, width = pixels.shape[:2]
+    message = Image(header=header, height=height, width=width, encoding=encoding)
+    message.step = pixels[0].nbytes if height else 0
+    message.data = byte_array(pixels)
+    return message
+
+
+def frame_from_messages(color: Any, depth: Any, camera: Intrinsics, camera_to_world: np.ndarray) -> Frame:
+    """A Frame of a colour and a depth Image.
+
+    Raises:
+        RecordingError: an encoding is not supported, data is missing, or sizes do not match.
+    """
+    rgb, metres = decode_color(color), decode_depth(depth)
+    for name, image in (("colour", rgb), ("depth", metres)):
+        if image.shape[:2] != (camera.height, camera.width):
+            raise RecordingError(
+                f"sizes do not match: the {name} image is {image.shape[1]}x{image.shape[0]} but camera_info says "
+                f"{camera.width}x{camera.height}; use depth aligned to colour and the camera_info of colour"
+            )
+    return Frame(stamp_ns(color.header.stamp), rgb, metres, camera, camera_to_world)
+
+
+def cloud_message(columns: Mapping[str, np.ndarray], frame_id: str, nanoseconds: int) -> PointCloud2:
+    """Unorganised PointCloud2 of columns [N], packed in their order without padding."""
+    records, packed = pack_columns(columns)
+    fields = [PointField(name=f.name, offset=f.offset, datatype=f.datatype, count=f.count) for f in packed]
+    message = PointCloud2(header=header_message(frame_id, nanoseconds), height=1, width=len(records), fields=fields)
+    message.point_step, message.row_step, message.is_dense = records.itemsize, records.nbytes, True
+    message.data = byte_array(records)
+    return message
+
+
+def cloud_columns(message: Any) -> dict[str, np.ndarray]:
+    """Columns of any PointCloud2 by field name, and "colors" [N, 3] uint8 where it has rgb or rgba.
+
+    Raises:
+        CloudFormatError: the data does not fit the message's description of it.
+    """
+    return unpack_points(
+        memoryview(message.data) if len(message.data) else b"",
+        message.fields,
+        int(message.point_step),
+        width=int(message.width),
+        height=int(message.height),
+        row_step=int(message.row_step),
+        is_bigendian=bool(message.is_bigendian),
+    )

@@ -1,0 +1,97 @@
+"""Keeps the newest map encoded: one thread, newest map wins, epochs told apart."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from mllm_for3d_ros.nodes.conversion import cloud_columns, stamp_ns
+from mllm_for3d_ros.nodes.worker import Worker
+from mllm_for3d_ros.scene.map_cloud import CloudIdentity, scene_cloud
+from mllm_for3d_ros.types import SceneCloud
+
+
+@dataclass(frozen=True)
+class EncodedMap:
+    """A map that instructions can be answered on: the answerer's scene, and the cloud it was made from."""
+
+    scene: Any
+    cloud: SceneCloud
+    stamp_ns: int
+    seconds: float
+
+
+class EpochCounter:
+    """Names the lives of a map: a new one begins when it is empty, goes back in time, or changes its frame."""
+
+    def __init__(self) -> None:
+        self._last: tuple[str, int, bool] | None = None
+        self._epoch = ""
+
+    def epoch(self, frame_id: str, stamp: int, empty: bool) -> str:
+        """The epoch of a map message."""
+        last = self._last
+        if last is None or last[0] != frame_id or stamp < last[1] or (empty and not last[2]):
+            self._epoch = uuid.uuid4().hex[:16]
+        self._last = frame_id, stamp, empty
+        return self._epoch
+
+
+class MapKeeper:
+    """Turns PointCloud2 messages into encoded maps.
+
+    The version of a map is the stamp of its message in ns, which by convention is that of its newest
+    observation: any mapper's cloud has it, and whoever holds an image can ask for a map that includes it.
+
+    Args:
+        encode: the answerer's.
+        voxel_size: edge of the voxels that the model works on, m.
+        on_change: called with the newest encoded map, None if the map is empty.
+        on_error: called with what went wrong with a message; the map before it stays.
+    """
+
+    def __init__(
+        self,
+        encode: Callable[[SceneCloud], Any],
+        voxel_size: float,
+        on_change: Callable[[EncodedMap | None], None],
+        on_error: Callable[[Exception], None],
+    ) -> None:
+        self._encode, self._voxel_size, self._on_change = encode, voxel_size, on_change
+        self._epochs = EpochCounter()
+        self._current: EncodedMap | None = None
+        self._worker: Worker[Any] = Worker("encoder", self._take, on_error)
+        self.offer = self._worker.offer
+        self.close = self._worker.close
+
+    @property
+    def current(self) -> EncodedMap | None:
+        """The newest encoded map."""
+        return self._current
+
+    @property
+    def encoded(self) -> int:
+        """Maps worked on."""
+        return self._worker.done
+
+    @property
+    def replaced(self) -> int:
+        """Maps that a newer one replaced before their turn."""
+        return self._worker.dropped
+
+    def _take(self, message: Any) -> None:
+        started = time.perf_counter()
+        stamp = stamp_ns(message.header.stamp)
+        columns = cloud_columns(message)
+        empty = int(message.width) * int(message.height) == 0
+        epoch = self._epochs.epoch(message.header.frame_id, stamp, empty)
+        if empty:
+            self._current = None
+        else:
+            cloud = scene_cloud(columns, self._voxel_size, CloudIdentity(message.header.frame_id, stamp, stamp, epoch))
+            scene = self._encode(cloud)
+            self._current = EncodedMap(scene, cloud, stamp, time.perf_counter() - started)
+        self._on_change(self._current)

@@ -1,0 +1,68 @@
+"""The model of the reasoning node, loaded as its parameters say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from mllm_for3d_ros.types import Mask3D, SceneCloud
+
+SHIPPED = "student"
+"""Name of the model in models/ that is taken unless a path is given."""
+
+
+class AnswererLike(Protocol):
+    """What the node needs of ``answering.answerer.Answerer``."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Name and hash of the weights."""
+
+    def encode(self, cloud: SceneCloud) -> Any:
+        """Encode a map: slow, once per version."""
+
+    def answer(
+        self,
+        scene: Any,
+        instruction: str,
+        *,
+        mask_threshold: float | None = None,
+        presence_threshold: float | None = None,
+        max_instances: int = 0,
+    ) -> Mask3D:
+        """Answer one instruction: quick."""
+
+
+@dataclass(frozen=True)
+class ModelChoice:
+    """checkpoint: path, None for the shipped one. device: auto, cuda or cpu. threads: of the model on the CPU."""
+
+    checkpoint: Path | None
+    device: str
+    threads: int
+
+
+AnswererFactory = Callable[[ModelChoice, Callable[[str], object]], AnswererLike]
+"""Loads an answerer; says what a person should know (a device that is not there) through its second argument."""
+
+
+def load_answerer(choice: ModelChoice, say: Callable[[str], object]) -> AnswererLike:
+    """The answerer with the student that was asked for.
+
+    Raises:
+        CheckpointError: the checkpoint is missing, corrupt, or does not fit.
+        DeviceError: the device's name is unknown.
+    """
+    import torch
+
+    from mllm_for3d_ros.answering.answerer import Answerer
+    from mllm_for3d_ros.device import choose_device
+    from mllm_for3d_ros.student.prediction import Student
+
+    torch.set_num_threads(choice.threads)
+    device = choose_device(choice.device)
+    if device.note:
+        say(device.note)
+    return Answerer(Student.load(choice.checkpoint, device=device.device))
