@@ -25,7 +25,7 @@ class PointField(NamedTuple):
     name: str
     offset: int
     datatype: int
-    count: int = 1
+    count: int = 1  # type: ignore[assignment]  # hides tuple.count, as its name is given
 
 
 def pack_rgb(colors: np.ndarray) -> np.ndarray:
