@@ -9,6 +9,7 @@ import numpy as np
 
 from mllm_for3d_ros.errors import MLLMFor3DError
 from mllm_for3d_ros.scene import voxel_kernels as kernels
+from mllm_for3d_ros.scene import voxel_storage as storage
 from mllm_for3d_ros.types import Frame, Intrinsics, SceneCloud
 
 _TABLE_PER_VOXEL = 4  # table entries a voxel of storage: a load of at most 0.25
@@ -34,10 +35,10 @@ def voxel_keys(points: np.ndarray, voxel_size: float) -> np.ndarray:
 
 def _aligned_rows(capacity: int) -> np.ndarray:
     """Zeros [capacity, 16] float32 that start at a cache line."""
-    size = capacity * kernels.ROW_FLOATS * 4
+    size = capacity * storage.ROW_FLOATS * 4
     memory = np.zeros(size + _CACHE_LINE, dtype=np.uint8)
     start = -memory.ctypes.data % _CACHE_LINE
-    return memory[start : start + size].view(np.float32).reshape(capacity, kernels.ROW_FLOATS)
+    return memory[start : start + size].view(np.float32).reshape(capacity, storage.ROW_FLOATS)
 
 
 def _power_of_two(n: int) -> int:
@@ -64,7 +65,7 @@ class VoxelMap:
         self,
         voxel_size: float = 0.025,
         min_depth: float = 0.1,
-        max_depth: float = 5.0,
+        max_depth: float = 4.0,
         capacity: int = 1 << 17,
         max_weight: float = 4096.0,
         frame_id: str = "map",
@@ -82,7 +83,7 @@ class VoxelMap:
         self._first_capacity = _power_of_two(capacity)
         self._lock = threading.Lock()
         self._version = 0
-        self._scratch: dict[tuple[int, int], tuple[np.ndarray, np.ndarray, np.ndarray]] = {}
+        self._scratch = np.zeros((0, 0), dtype=np.float32)
         self._clear()
 
     def _clear(self) -> None:
@@ -98,7 +99,7 @@ class VoxelMap:
         words = rows.view(np.int64)
         if old is not None:
             rows[: self._count] = old[: self._count]
-            kernels.rehash(words, self._count, table)
+            storage.rehash(words, self._count, table)
         self._rows, self._words, self._table = rows, words, table
 
     def __len__(self) -> int:
@@ -169,7 +170,7 @@ class VoxelMap:
     def _integrate(
         self, color: np.ndarray, depth: np.ndarray, intrinsics: Intrinsics, camera_to_world: np.ndarray, stamp_ns: int
     ) -> int:
-        clean, keys, values = self._scratch_for(*depth.shape)
+        clean = self._scratch_for(*depth.shape)
         scale = np.float32(1e-3 if depth.dtype == np.uint16 else 1.0)
         valid = kernels.clean_depth(depth, scale, np.float32(self.min_depth), np.float32(self.max_depth), clean)
         if not valid:
@@ -186,7 +187,7 @@ class VoxelMap:
                 self._allocate(max(2 * len(self._rows), wanted), self._rows)
             self._count, row, fused, dropped = kernels.fuse(
                 clean, color, matrix, camera, np.int64(stamp_ns), np.float32(self.max_weight),
-                self._table, self._rows, self._words, self._count, row, keys, values,
+                self._table, self._rows, self._words, self._count, row,
             )  # fmt: skip
             used += fused
             self._dropped += dropped
@@ -195,17 +196,12 @@ class VoxelMap:
             self._frames += 1
         return int(used)
 
-    def _scratch_for(self, height: int, width: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        if (height, width) not in self._scratch:
-            border = 2 * kernels.BORDER
-            self._scratch = {
-                (height, width): (
-                    np.zeros((height + border, width + border), dtype=np.float32),
-                    np.empty(kernels.CHUNK, dtype=np.int64),
-                    np.empty(10 * kernels.CHUNK, dtype=np.float32),
-                )
-            }
-        return self._scratch[height, width]
+    def _scratch_for(self, height: int, width: int) -> np.ndarray:
+        """Room for a cleaned depth image, kept from frame to frame."""
+        shape = (height + 2 * kernels.BORDER, width + 2 * kernels.BORDER)
+        if self._scratch.shape != shape:
+            self._scratch = np.zeros(shape, dtype=np.float32)
+        return self._scratch
 
     def snapshot(self) -> SceneCloud:
         """A copy of the map as it is now; each point lies inside its voxel (see ``voxel_keys``)."""
@@ -216,7 +212,7 @@ class VoxelMap:
             normals = np.empty((n, 3), dtype=np.float32)
             weights = np.empty(n, dtype=np.float32)
             stamps = np.empty(n, dtype=np.int64)
-            kernels.export(self._rows, self._words, n, self.voxel_size, points, colors, normals, weights, stamps)
+            storage.export(self._rows, self._words, n, self.voxel_size, points, colors, normals, weights, stamps)
             return SceneCloud(
                 points, colors, normals, weights, stamps, self.voxel_size, self.frame_id, self._version, self._epoch
             )

@@ -36,7 +36,7 @@ def reference(frames: list[Frame], voxel_size: float) -> dict[tuple[int, ...], n
 @given(poses(), st.integers(0, 2**32 - 1), st.sampled_from([0.02, 0.025, 0.1]))
 def test_map_equals_weighted_means(pose: np.ndarray, seed: int, voxel_size: float) -> None:
     frames = [random_frame(pose, seed), random_frame(pose, seed + 1)]
-    voxels = VoxelMap(voxel_size, capacity=1)
+    voxels = VoxelMap(voxel_size, max_depth=5.0, capacity=1)
     used = [voxels.integrate(f) for f in frames]
     assert used == [int((f.depth > 0).sum()) for f in frames]
     cloud = voxels.snapshot()
