@@ -153,8 +153,8 @@ def _compose(drawing: Drawing, faded: bool) -> np.ndarray:
         color = 0.55 * grey[..., None] + 0.45 * color
         color = 0.8 * color + 0.2 * 235
     share = np.clip(drawing.share, 0, 1)[..., None]
-    bright = (drawing.color.mean(-1, keepdims=True) / 255) * 0.6 + 0.55
-    color = (1 - share) * color + share * np.clip(0.8 * HIGHLIGHT * bright + 0.2 * drawing.color, 0, 255)
+    bright = 0.75 + 0.35 * drawing.color.mean(-1, keepdims=True) / 255
+    color = (1 - share) * color + share * np.clip(0.85 * HIGHLIGHT * bright + 0.15 * drawing.color, 0, 255)
     color = color * _seams(drawing.depth)[..., None]
     empty = np.isinf(drawing.depth)
     color[empty] = GROUND
