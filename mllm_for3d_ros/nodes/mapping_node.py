@@ -66,6 +66,7 @@ class MappingNode(Node):
         warm_up()
         self._speaker = Speaker(self.get_logger().warning, self._p["warn_period"])
         self._counts: Counter[str] = Counter()
+        self._newest = 0
         self._camera: Intrinsics | None = None
         self._camera_known = threading.Condition()
         self._pairs = pairing.StampPairing(round(self._p["approx_sync_max_interval"] * 1e9), self._p["queue_size"])
@@ -145,6 +146,7 @@ class MappingNode(Node):
         if not self._map.integrate(frame):
             span = f"{self._p['min_depth']} to {self._p['max_depth']} m"
             return self._skip("no_depth", RecordingError(f"an image has no depth from {span}: nothing to fuse"))
+        self._newest = max(self._newest, frame.stamp_ns)
         self._counts["fused"] += 1
         self._counts["fuse_us"] += round((time.perf_counter() - started) * 1e6)
         return None
@@ -176,6 +178,7 @@ class MappingNode(Node):
         self._worker.clear()
         self._pairs.clear()
         self._map.reset()
+        self._newest = 0
         response.success, response.message = True, f"forgot {voxels} voxels"
         self.get_logger().info(response.message)
         return response
@@ -192,6 +195,7 @@ class MappingNode(Node):
             "backlog": self._worker.backlog,
             "refused_transforms": self._transforms.refused,
             "voxels": len(self._map),
+            "newest_stamp": self._newest,
             "fuse_ms_mean": f"{mean_ms:.1f}",
             "map_mib": f"{self._map.memory_bytes / 2**20:.0f}",
         }

@@ -57,12 +57,10 @@ def load_answerer(choice: ModelChoice, say: Callable[[str], object]) -> Answerer
     """
     import torch
 
-    from mllm_for3d_ros.answering.answerer import Answerer
-    from mllm_for3d_ros.device import choose_device
-    from mllm_for3d_ros.student.prediction import Student
+    from mllm_for3d_ros.answering import loading
 
     torch.set_num_threads(choice.threads)
-    device = choose_device(choice.device)
-    if device.note:
-        say(device.note)
-    return Answerer(Student.load(choice.checkpoint, device=device.device))
+    answerer, note = loading.load_answerer(choice.checkpoint, choice.device)
+    if note:
+        say(note)
+    return answerer

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.spatial import cKDTree
 
 DEFAULT_NEIGHBOURS = 12
 _BLOCK = 32768  # points at a time, so that the neighbours of a large map fit into memory
@@ -28,6 +27,8 @@ def estimate_normals(points: np.ndarray, neighbours: int = DEFAULT_NEIGHBOURS) -
     normals = np.zeros((len(points), 3), dtype=np.float32)
     if len(points) < 3:
         return normals
+    from scipy.spatial import cKDTree  # takes a while to import, and our own maps do not need it
+
     tree = cKDTree(points)
     middle = np.median(points, axis=0)
     for start in range(0, len(points), _BLOCK):
