@@ -1,0 +1,64 @@
+"""The compact teacher behind the protocol."""
+
+import numpy as np
+import pytest
+import torch
+
+from mllm_for3d_ros.errors import CheckpointError, InstructionError
+from mllm_for3d_ros.teachers.compact.network import PixelEmbedder
+from mllm_for3d_ros.teachers.compact.teacher import CompactTeacher
+from mllm_for3d_ros.types import Frame, Intrinsics
+
+
+def frame(width: int = 320, height: int = 240, seed: int = 0) -> Frame:
+    rng = np.random.default_rng(seed)
+    camera = Intrinsics(width, height, 277.0, 277.0, width / 2, height / 2)
+    color = rng.integers(0, 255, (height, width, 3), dtype=np.uint8)
+    return Frame(0, color, np.ones((height, width), np.float32), camera, np.eye(4))
+
+
+@pytest.fixture
+def eager_teacher(encoder, text_head):
+    """An untrained teacher that finds everything everywhere."""
+    torch.manual_seed(0)
+    network = PixelEmbedder()
+    network.bias.data.fill_(8.0)
+    return CompactTeacher(network, text_head, encoder)
+
+
+def test_masks_have_the_size_of_their_frames(eager_teacher):
+    answers = eager_teacher.answer([frame(), frame(160, 120)], "the sofa")
+    assert [a.mask.shape for a in answers] == [(240, 320), (120, 160)]
+    assert all(a.abstained is None and a.token.shape == (64,) and a.score > 0.5 for a in answers)
+
+
+def test_nothing_found_is_an_abstention_with_its_reason(encoder, text_head):
+    network = PixelEmbedder()
+    network.bias.data.fill_(-50.0)
+    (answer,) = CompactTeacher(network, text_head, encoder).answer([frame()], "the sofa")
+    assert answer.token is None and answer.score == 0 and not answer.mask.any()
+    assert "no pixels above one half" in answer.abstained
+
+
+def test_one_look_answers_every_instruction_as_single_answers_do(eager_teacher):
+    frames = [frame(seed=1), frame(seed=2)]
+    together = eager_teacher.answer_all(eager_teacher.look(frames), ["the sofa", "a lamp"])
+    alone = eager_teacher.answer(frames, "a lamp")
+    for one, other in zip(together[1], alone, strict=True):
+        np.testing.assert_allclose(one.mask, other.mask, atol=1e-4)
+
+
+def test_an_empty_instruction_is_refused(eager_teacher):
+    with pytest.raises(InstructionError):
+        eager_teacher.answer([frame()], " ")
+
+
+def test_an_unknown_checkpoint_is_one_line(tmp_path):
+    with pytest.raises(CheckpointError, match="not found"):
+        CompactTeacher.load(tmp_path / "none.safetensors")
+
+
+def test_the_shipped_teacher_loads_and_knows_its_fingerprint(encoder):
+    teacher = CompactTeacher.load(encoder=encoder)
+    assert teacher.fingerprint.startswith("compact:")
+    assert len(teacher.answer([frame()], "the sofa")) == 1
