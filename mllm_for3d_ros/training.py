@@ -10,16 +10,17 @@ from concurrent.futures import ProcessPoolExecutor
 from functools import cache
 from pathlib import Path
 
-import numpy as np
 import torch
 from tqdm import tqdm
 
 from mllm_for3d_ros.checkpoint import load_checkpoint, save_checkpoint
 from mllm_for3d_ros.errors import CheckpointError
-from mllm_for3d_ros.language.phrase_tokens import PhraseTensors, encode_phrases, train_text_head
+from mllm_for3d_ros.evaluation.text_benchmark import text_accuracy
+from mllm_for3d_ros.language.phrase_tokens import train_text_head
 from mllm_for3d_ros.language.sentence_encoder import SentenceEncoder
 from mllm_for3d_ros.language.text_head import TextHead
-from mllm_for3d_ros.rooms.instructions import Split, bank
+from mllm_for3d_ros.rooms.instructions import bank
+from mllm_for3d_ros.rooms.phrase_bank import phrase_tensors
 from mllm_for3d_ros.rooms.views import ROOMS_PER_SHARD, load_shards, render_shard
 from mllm_for3d_ros.rooms.vocabulary import CLASS_NAMES
 from mllm_for3d_ros.seeds import STUDENT, TEACHER, check_seeds
@@ -35,28 +36,6 @@ from mllm_for3d_ros.teachers.compact.training import TeacherSettings, TeacherTra
 VIEWS_PER_ROOM = 8
 CALIBRATION_SHARE = 16
 """One training scene in this many is kept for the student's thresholds."""
-
-
-def phrase_tensors(split: Split, encoder: SentenceEncoder) -> PhraseTensors:
-    """The phrases of a bank, embedded."""
-    outside = len(CLASS_NAMES)
-    classes = [outside if p.class_name is None else CLASS_NAMES.index(p.class_name) for p in bank(split)]
-    return encode_phrases(encoder, [p.text for p in bank(split)], classes, outside)
-
-
-def text_accuracy(head: TextHead, encoder: SentenceEncoder) -> dict[str, float]:
-    """Top-1 over the classes on the validation phrases, by kind, and how many outside phrases are told as such."""
-    phrases = phrase_tensors("validation", encoder)
-    with torch.inference_mode():
-        logits = head.logits(phrases.embeddings)
-    right = (logits[:, :-1].argmax(1) == phrases.classes).float()
-    kinds = np.array([p.kind for p in bank("validation")])
-    rejected = (logits.argmax(1) == phrases.outside).float()
-    return {
-        "explicit_top1": round(float(right[kinds == "explicit"].mean()), 4),
-        "implicit_top1": round(float(right[kinds == "implicit"].mean()), 4),
-        "outside_rejected": round(float(rejected[kinds == "absent"].mean()), 4),
-    }
 
 
 def train_text(work: Path, seed: int = 0) -> dict[str, float]:

@@ -138,7 +138,7 @@ class SubmanifoldConv(nn.Module):
 
     def forward(self, x: torch.Tensor, level: Level) -> torch.Tensor:
         """Rows [N, Ci] of ``level`` to [N, Co]."""
-        result: torch.Tensor = _Submanifold.apply(x, self.weight, level.neighbours)  # type: ignore[no-untyped-call]
+        result: torch.Tensor = _Submanifold.apply(x, self.weight, level.neighbours)
         return result
 
 
