@@ -18,7 +18,7 @@ ARGUMENTS = (
     ("camera_info_topic", "camera_info", "Intrinsics of the colour image (sensor_msgs/CameraInfo)"),
     ("map_frame", "map", "Fixed frame that the map is built in"),
     ("voxel_size", "0.025", "Edge of a map voxel in metres"),
-    ("max_depth", "5.0", "Depth beyond this many metres is ignored"),
+    ("max_depth", "4.0", "Depth beyond this many metres is ignored"),
     ("model", "student", "Name of a shipped model, or path of a checkpoint folder"),
     ("device", "auto", "Where the model runs: auto, cuda or cpu"),
     ("mapping_params", PathJoinSubstitution([CONFIG, "mapping.yaml"]), "Parameter file of mapping_node"),

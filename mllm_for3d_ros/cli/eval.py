@@ -17,12 +17,13 @@ if TYPE_CHECKING:
 HELP = """Measure a checkpoint.
 
 rooms  asks held-out phrasings on held-out synthetic rooms: mean IoU, Acc@0.25, Acc@0.5, how often a
-       present target is missed (false "no target") and an absent one refused (specificity)"""
+       present target is missed (false "no target") and an absent one refused (specificity)
+text   the text head alone on the validation phrases: which class does a sentence ask for?"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""
-    suites = parser.add_subparsers(dest="suite", required=True, metavar="rooms")
+    suites = parser.add_subparsers(dest="suite", required=True, metavar="{rooms,text}")
     rooms = suites.add_parser("rooms", help="the Rooms benchmark")
     rooms.add_argument("--seeds", type=seeds, default="10000:10005", help="10003, 10000,10003 or 10000:10005")
     rooms.add_argument("--frames", type=positive_int, default=60, metavar="N", help="length of each tour")
@@ -33,7 +34,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     rooms.add_argument("--checkpoint", type=Path, metavar="FILE", help="student in place of the shipped one")
     rooms.add_argument("--device", default="auto", help="auto, cuda or cpu")
     rooms.add_argument("--json", type=Path, metavar="FILE", help="write all rows and figures there")
+    rooms.add_argument("--lifted", action="store_true", help="also measure the teacher's lifted answers")
     rooms.set_defaults(measure=_rooms)
+    text = suites.add_parser("text", help="the text head alone")
+    text.add_argument("--checkpoint", type=Path, metavar="FILE", help="teacher in place of the shipped one")
+    text.set_defaults(measure=_text)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -46,7 +51,8 @@ def _rooms(args: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     from mllm_for3d_ros.answering.loading import load_answerer
-    from mllm_for3d_ros.evaluation.rooms_benchmark import StudentSystem, map_room, run_benchmark
+    from mllm_for3d_ros.evaluation.rooms_benchmark import LiftedSystem, StudentSystem, System, map_room, run_benchmark
+    from mllm_for3d_ros.teachers.compact.teacher import CompactTeacher
 
     phrases = _phrases(args)
     answerer, note = load_answerer(args.checkpoint, args.device)
@@ -54,7 +60,9 @@ def _rooms(args: argparse.Namespace) -> int:
         print(f"note: {note}", file=sys.stderr)
     bar = tqdm(args.seeds, desc="rooms", unit="room", disable=None, leave=False)
     rooms = (map_room(seed, args.frames) for seed in bar)
-    systems = [StudentSystem(answerer)]
+    systems: list[System] = [StudentSystem(answerer)]
+    if args.lifted:
+        systems.append(LiftedSystem(CompactTeacher.load()))
     reports = run_benchmark(systems, rooms, phrases, per_class=args.per_class, absent=args.absent)
     for report in reports:
         print(describe(report))
@@ -68,6 +76,15 @@ def _rooms(args: argparse.Namespace) -> int:
         }
         args.json.parent.mkdir(parents=True, exist_ok=True)
         args.json.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    return 0
+
+
+def _text(args: argparse.Namespace) -> int:
+    """Measure the shipped text head on the validation phrases."""
+    from mllm_for3d_ros.evaluation.text_benchmark import measure_text
+
+    for name, value in measure_text(args.checkpoint).items():
+        print(f"{name:18s} {value:.3f}")
     return 0
 
 

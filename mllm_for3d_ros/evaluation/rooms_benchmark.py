@@ -15,12 +15,14 @@ from typing import Any, Protocol
 import numpy as np
 
 from mllm_for3d_ros.answering.answerer import Answerer
+from mllm_for3d_ros.answering.lifted import LiftedTeacher
 from mllm_for3d_ros.evaluation.metrics import Scored, overlap, summarise
 from mllm_for3d_ros.rooms.instructions import CONTEXT_FREE_KINDS, Phrase, RoomInstruction
 from mllm_for3d_ros.rooms.recording import GroundTruth, RoomsRecording
 from mllm_for3d_ros.rooms.vocabulary import CLASS_NAMES, class_index
 from mllm_for3d_ros.scene.offline import fuse_frames
 from mllm_for3d_ros.scene.voxel_map import voxel_keys
+from mllm_for3d_ros.teachers.compact.teacher import CompactTeacher
 from mllm_for3d_ros.types import Mask3D, SceneCloud, Status
 
 VOXEL_SIZE = 0.025
@@ -72,6 +74,21 @@ class StudentSystem:
         """Encode the room's map."""
         scene = self._answerer.encode(room.cloud)
         return lambda text: self._answerer.answer(scene, text)
+
+
+class LiftedSystem:
+    """The compact teacher over every ``step``-th frame, lifted: what the student's pseudo-labels are made of."""
+
+    def __init__(self, teacher: CompactTeacher, step: int = 4, name: str = "lifted teacher") -> None:
+        self.name = name
+        self._teacher, self._step = teacher, step
+
+    def open(self, room: MappedRoom) -> Callable[[str], Mask3D]:
+        """Look at the key views of the room's recording."""
+        frames = [room.recording[i] for i in range(0, len(room.recording), self._step)]
+        answerer = Answerer(LiftedTeacher(self._teacher, frames))
+        scene = answerer.encode(room.cloud)
+        return lambda text: answerer.answer(scene, text)
 
 
 @dataclass(frozen=True)

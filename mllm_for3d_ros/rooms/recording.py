@@ -96,7 +96,7 @@ class RoomsRecording:
         """Per frame the instance image [H, W] int32, 0 background."""
         return [self._shot(index).instance.astype(np.int32) for index in range(len(self))]
 
-    def ground_truth(self, voxel_size: float = 0.025, max_depth: float = 5.0) -> GroundTruth:
+    def ground_truth(self, voxel_size: float = 0.025, max_depth: float = 4.0) -> GroundTruth:
         """Majority instance of every voxel that a measured depth up to ``max_depth`` m falls into."""
         votes = [self._votes(index, voxel_size, max_depth) for index in range(len(self))]
         packed, owner = np.unique(np.concatenate([vote for vote, _ in votes]), return_inverse=True)
