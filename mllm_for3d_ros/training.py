@@ -163,7 +163,7 @@ def _card(kind: str, settings: TeacherSettings | StudentSettings) -> dict[str, o
     }
 
 
-def _advance(bar: tqdm, step: int, text: str) -> None:  # type: ignore[type-arg]
+def _advance(bar: tqdm, step: int, text: str) -> None:
     bar.set_postfix_str(text, refresh=False)
     bar.update(step - bar.n)
 

@@ -4,7 +4,6 @@ import importlib.util
 import re
 import subprocess
 import sys
-import time
 from argparse import ArgumentParser, Namespace
 from types import ModuleType
 
@@ -109,11 +108,9 @@ def test_every_verb_of_the_table_explains_itself(capsys: pytest.CaptureFixture[s
 
 
 def test_import_is_quick_and_light() -> None:
-    code = f"import sys, mllm_for3d_ros.cli.main; print([m for m in {HEAVY} if m in sys.modules])"
-    times = []
-    for _ in range(3):
-        start = time.perf_counter()
-        out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-        times.append(time.perf_counter() - start)
-        assert out.strip() == "[]"
-    assert min(times) < 0.5
+    report = f"print([m for m in {HEAVY} if m in sys.modules], time.process_time())"
+    code = f"import sys, time, mllm_for3d_ros.cli.main; {report}"
+    runs = [subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True) for _ in range(3)]
+    loaded, seconds = zip(*(run.stdout.rsplit(maxsplit=1) for run in runs), strict=True)
+    assert set(loaded) == {"[]"}
+    assert min(float(s) for s in seconds) < 0.5  # of the processor, so that a busy machine does not count
