@@ -20,6 +20,7 @@ HELP = """Map a bag or a folder of RGB-D images offline and answer instructions 
 DIR gets overview.png and map.ply, for each instruction a picture and its mask (.ply for viewers, .npz
 with the probabilities of all voxels), and answer.json with status, instances and figures."""
 _LISTED = 3
+_DRAWN = 12
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -110,18 +111,20 @@ def _answer(answerer: Answerer, scene: Any, text: str) -> tuple[Mask3D, float]:
 
 
 def _table(answers: list[tuple[Mask3D, float]]) -> str:
+    """A row for each instruction, and below it a line for each of its best instances."""
     rows = []
     for mask, seconds in answers:
-        shown = [
-            f"({', '.join(f'{c:.2f}' for c in one.center)}) {' x '.join(f'{s:.2f}' for s in one.size)}"
-            for one in mask.instances[:_LISTED]
-        ]
-        more = f" and {len(mask.instances) - _LISTED} more" if len(mask.instances) > _LISTED else ""
-        where = "; ".join(shown) + more or "-"
-        figures = [f"{mask.presence:.2f}", f"{mask.score:.2f}", f"{int(mask.mask.sum()):,}", f"{seconds:.3f}"]
-        rows.append([mask.instruction, mask.status.name, *figures, where])
-    header = ["instruction", "status", "presence", "score", "voxels", "seconds", "instances: centre and size in m"]
-    return table(header, rows, left=2)
+        figures = [f"{mask.presence:.2f}", f"{mask.score:.2f}", f"{int(mask.mask.sum()):,}", str(len(mask.instances))]
+        rows.append([_shortened(mask.instruction), mask.status.name, *figures, f"{seconds:.3f}"])
+        for number, one in enumerate(mask.instances[:_LISTED], start=1):
+            center, size = ", ".join(f"{c:.2f}" for c in one.center), " x ".join(f"{s:.2f}" for s in one.size)
+            rows.append([f"  {number}: {size} m at ({center})", "", "", f"{one.score:.2f}", f"{len(one.indices):,}"])
+    header = ["instruction", "status", "presence", "score", "voxels", "instances", "seconds"]
+    return table(header, [row + [""] * (len(header) - len(row)) for row in rows], left=2)
+
+
+def _shortened(text: str, length: int = 60) -> str:
+    return text if len(text) <= length else text[: length - 3] + "..."
 
 
 def _write(out: Path, cloud: SceneCloud, answers: list[tuple[Mask3D, float]]) -> list[dict[str, str]]:
@@ -136,7 +139,7 @@ def _write(out: Path, cloud: SceneCloud, answers: list[tuple[Mask3D, float]]) ->
     for number, (mask, _) in enumerate(answers, start=1):
         stem = f"{number:02d}_{slug(mask.instruction)}"
         note = f"{mask.status.name}: {mask.explanation}"
-        render_map(cloud, out / f"{stem}.png", mask.mask, mask.instruction, mask.instances[: _LISTED * 4], note)
+        render_map(cloud, out / f"{stem}.png", mask.mask, mask.instruction, mask.instances[:_DRAWN], note)
         save_mask(out / f"{stem}.npz", cloud, mask)
         chosen = mask.mask
         write_ply(out / f"{stem}.ply", cloud.points[chosen], cloud.colors[chosen], probability=mask.probability[chosen])

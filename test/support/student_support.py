@@ -38,8 +38,9 @@ class ColorStudent:
         return StandInScene(cloud)
 
     def respond(self, scene: StandInScene, instruction: str) -> StandInResponse:
-        wanted = next((rgb for name, rgb in PALETTE.items() if name in instruction.split()), (1, 2, 3))
-        near = np.abs(scene.cloud.colors.astype(int) - np.array(wanted)).max(1) < 60
+        near = np.zeros(len(scene.cloud), bool)
+        for name in PALETTE.keys() & set(instruction.split()):
+            near |= np.abs(scene.cloud.colors.astype(int) - np.array(PALETTE[name])).max(1) < 60
         return StandInResponse(np.where(near, 0.8, 0.1).astype(np.float32), 0.9 if near.any() else 0.1)
 
 
