@@ -19,7 +19,7 @@ ARGUMENTS = (
     ("map_frame", "map", "Fixed frame that the map is built in"),
     ("voxel_size", "0.025", "Edge of a map voxel in metres"),
     ("max_depth", "4.0", "Depth beyond this many metres is ignored"),
-    ("model", "student", "Name of a shipped model, or path of a checkpoint folder"),
+    ("model", "student", "The shipped model (student), or path of a .safetensors checkpoint"),
     ("device", "auto", "Where the model runs: auto, cuda or cpu"),
     ("mapping_params", PathJoinSubstitution([CONFIG, "mapping.yaml"]), "Parameter file of mapping_node"),
     ("reasoning_params", PathJoinSubstitution([CONFIG, "reasoning.yaml"]), "Parameter file of reasoning_node"),
@@ -51,7 +51,10 @@ def generate_launch_description() -> LaunchDescription:
     reasoning = Node(
         executable="reasoning_node",
         name="reasoning_node",
-        parameters=[arguments["reasoning_params"], {name: arguments[name] for name in ("model", "device")} | sim_time],
+        parameters=[
+            arguments["reasoning_params"],
+            {name: arguments[name] for name in ("model", "device", "voxel_size")} | sim_time,
+        ],
         remappings=[("map/points", "mapping_node/map/points")],
         **common,
     )

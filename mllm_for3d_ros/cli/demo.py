@@ -26,7 +26,7 @@ HELP = """Record a synthetic room as a bag, play it into mapping_node and reason
 
 DIR gets result.json, overview.png, a picture and a mask (.ply) for each instruction, map.ply, and logs/."""
 VOXEL_SIZE = 0.025
-START_S, MAP_S, ANSWER_S = 120.0, 90.0, 30.0
+START_S, MAP_S, ANSWER_S = 300.0, 180.0, 30.0
 TOPICS = ("/tf", "/tf_static", "/camera/color/camera_info", "/camera/color/image_raw", "/camera/depth/image_raw")
 REMAPPINGS = (
     "rgb/image_raw:=/camera/color/image_raw",

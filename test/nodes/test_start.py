@@ -1,0 +1,63 @@
+"""What ends a node at its start: one line and exit status 1."""
+
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from mllm_for3d_ros.nodes import mapping_node, reasoning_node
+from mllm_for3d_ros.nodes.model import ModelChoice
+
+
+@pytest.fixture(autouse=True)
+def alone(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("ROS_DOMAIN_ID", "96")
+    monkeypatch.setenv("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+
+
+def start(main: Callable[..., int], *parameters: str) -> int:
+    return main(["node", "--ros-args", *(word for p in parameters for word in ("-p", p))])
+
+
+@pytest.mark.parametrize(
+    ("parameter", "said"),
+    [
+        ("voxel_size:=tiny", "voxel_size is 'tiny': give a number with a point from 0.005 to 1"),
+        ("voxel_size:=-1.0", "voxel_size is -1.0: give a number"),
+        ("queue_size:=0", "queue_size is 0: give a whole number from 1 to 1000"),
+        ("image_reliability:=maybe", "image_reliability is 'maybe': give one of best_effort, reliable"),
+    ],
+)
+def test_parameters_that_make_no_sense(parameter: str, said: str, capfd: pytest.CaptureFixture[str]) -> None:
+    assert start(mapping_node.main, parameter) == 1
+    lines = [line for line in capfd.readouterr().err.splitlines() if "FATAL" in line]
+    assert len(lines) == 1 and said in lines[0]
+
+
+def test_the_model_is_chosen_by_parameters() -> None:
+    chosen: list[ModelChoice] = []
+
+    def refuse(choice: ModelChoice, say: Callable[[str], object]) -> None:
+        chosen.append(choice)
+        from mllm_for3d_ros.errors import CheckpointError
+
+        raise CheckpointError("enough")
+
+    for parameters in (["model:=student"], ["model:=a/b.safetensors", "device:=cpu", "threads:=2"]):
+        arguments = ["node", "--ros-args", *(word for p in parameters for word in ("-p", p))]
+        assert reasoning_node.main(arguments, refuse) == 1  # type: ignore[arg-type]
+    assert chosen == [ModelChoice(None, "auto", 1), ModelChoice(Path("a/b.safetensors"), "cpu", 2)]
+
+
+def test_unknown_and_corrupt_checkpoints(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "corrupt.safetensors").write_bytes(b"not weights")
+    (tmp_path / "corrupt.json").write_text('{"kind": "student", "format": 1, "sha256": "0", "thresholds": {}}')
+    for name in ("missing.safetensors", "corrupt.safetensors"):
+        assert start(reasoning_node.main, f"model:={tmp_path / name}") == 1
+        lines = [line for line in capfd.readouterr().err.splitlines() if "FATAL" in line]
+        assert len(lines) == 1 and name.partition(".")[0] in lines[0]
