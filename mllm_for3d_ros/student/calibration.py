@@ -58,7 +58,7 @@ def predict(network: StudentNetwork, scene: TrainingScene, embeddings: torch.Ten
         voxels, _ = network.unet(torch.from_numpy(scene.inputs).float(), levels)
         attention = network.projector.attention(embeddings[torch.from_numpy(scene.phrases)])
         logits = network.mask_logits(voxels, attention @ network.projector.concepts)
-        return logits, network.presence_logits(logits, attention[:, -1]).sigmoid().numpy()
+        return logits, network.presence_logits(voxels, logits, attention).sigmoid().numpy()
 
 
 def _iou(mask: np.ndarray, target: np.ndarray) -> float:

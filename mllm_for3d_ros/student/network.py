@@ -78,18 +78,34 @@ class StudentNetwork(nn.Module):
         self.projector = TextHead(classes=classes)
         self.token_map = nn.Linear(TOKEN_DIM, TOKEN_DIM)
         self.bias = nn.Parameter(torch.tensor(-3.0))
-        self.presence_head = nn.Linear(len(PRESENCE_TOP) + 1, 1)
+        self.presence_head = nn.Linear(2 * len(PRESENCE_TOP) + 1, 1)
 
     def mask_logits(self, embeddings: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
         """Logits [Q, N] of query tokens [Q, 64] at voxel ``embeddings`` [N, 64]."""
         return self.token_map(tokens) @ embeddings.T + self.bias
 
-    def presence_logits(self, mask_logits: torch.Tensor, outside: torch.Tensor) -> torch.Tensor:
-        """Logits [Q] that the target is there, from the strongest voxels of ``mask_logits`` [Q, N].
+    def presence_logits(
+        self, embeddings: torch.Tensor, mask_logits: torch.Tensor, attention: torch.Tensor
+    ) -> torch.Tensor:
+        """Logits [Q] that the target is there at all.
 
-        outside: [Q] weight that the query projector gives to "something outside the vocabulary".
+        The evidence is the strongest voxels, twice: on their own, and in competition, where a voxel that
+        another concept explains better counts for little.
+
+        Args:
+            embeddings: [N, 64] of the voxels.
+            mask_logits: [Q, N] of the instructions.
+            attention: [Q, C + 1] of the query projector over the concepts, the last "anything else".
         """
-        top = mask_logits.topk(min(max(PRESENCE_TOP), mask_logits.shape[1]), dim=1).values.clamp(-12, 12)
-        evidence = [top[:, : min(k, top.shape[1])].mean(1) for k in PRESENCE_TOP]
-        result: torch.Tensor = self.presence_head(torch.stack([*evidence, 10 * outside - 5], 1)).squeeze(1)
+        concepts = self.mask_logits(embeddings, self.projector.concepts[:-1])
+        posterior = torch.softmax(torch.cat([torch.zeros_like(concepts[:1]), concepts]), dim=0)[1:]
+        won = (attention[:, :-1] @ posterior).clamp(1e-5, 1 - 1e-5).logit()
+        evidence = [*_strongest(mask_logits), *_strongest(won), 10 * attention[:, -1] - 5]
+        result: torch.Tensor = self.presence_head(torch.stack(evidence, 1)).squeeze(1)
         return result
+
+
+def _strongest(logits: torch.Tensor) -> list[torch.Tensor]:
+    """Means [Q] of the ``PRESENCE_TOP`` strongest voxels of ``logits`` [Q, N]."""
+    top = logits.topk(min(max(PRESENCE_TOP), logits.shape[1]), dim=1).values.clamp(-12, 12)
+    return [top[:, : min(k, top.shape[1])].mean(1) for k in PRESENCE_TOP]

@@ -98,6 +98,6 @@ class Student:
             embedding = torch.from_numpy(self._encoder.encode([text])).to(self.device)
             attention = self._network.projector.attention(embedding)
             logits = self._network.mask_logits(scene.embeddings, attention @ self._network.projector.concepts)
-            presence = self._network.presence_logits(logits, attention[:, -1]).sigmoid()
+            presence = self._network.presence_logits(scene.embeddings, logits, attention).sigmoid()
             probability = logits[0].sigmoid().cpu().numpy()
         return Response(scene.voxels.spread(probability), float(presence))

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from mllm_for3d_ros.student.losses import PRESENT, presence_loss, semantic_loss, spatial_loss, token_loss
+from mllm_for3d_ros.student.losses import PRESENT, contrast_loss, presence_loss, semantic_loss, spatial_loss, token_loss
 from mllm_for3d_ros.student.network import LEVELS, StudentNetwork
 from mllm_for3d_ros.student.scene_store import UNSEEN, TrainingScene
 from mllm_for3d_ros.student.sparse import Level, build_levels
@@ -128,7 +128,12 @@ class StudentTraining:
         for rows, scene in zip(batch.slices, batch.scenes, strict=True):
             for name, value in self._scene_losses(embeddings[rows], spatial[rows], scene).items():
                 losses[name] = losses.get(name, torch.zeros(())) + value / len(batch.scenes)
-        weights = {"spatial": self._settings.spatial_weight, "token": self._settings.token_weight, "presence": 0.3}
+        weights = {
+            "spatial": self._settings.spatial_weight,
+            "token": self._settings.token_weight,
+            "presence": 0.3,
+            "contrast": 0.5,
+        }
         total = torch.stack([weights.get(name, 1.0) * value for name, value in losses.items()]).sum()
         self._optimizer.zero_grad()
         total.backward()
@@ -150,12 +155,13 @@ class StudentTraining:
         tokens = torch.where(use_query[:, None], queries, guessed)
         stored = torch.from_numpy(scene.labels)
         logits = self.network.mask_logits(embeddings, tokens)
-        target = stored.float() / 254.0
+        target, known = (stored.float() / 254.0).clamp(max=1.0), stored != UNSEEN
         return {
-            "semantic": semantic_loss(logits, target.clamp(max=1.0), stored != UNSEEN, presence),
+            "semantic": semantic_loss(logits, target, known, presence),
+            "contrast": contrast_loss(logits, target, known),
             "spatial": spatial_loss(spatial, torch.from_numpy(scene.features).float(), torch.from_numpy(scene.seen)),
             "token": token_loss(guessed, queries, presence),
-            "presence": presence_loss(self.network.presence_logits(logits, attention[:, -1]), presence),
+            "presence": presence_loss(self.network.presence_logits(embeddings, logits, attention), presence),
         }
 
     def _save(self) -> None:

@@ -5,8 +5,9 @@ import torch
 from student_scene import toy_scene
 
 from mllm_for3d_ros.language.sentence_encoder import EMBEDDING_DIM
+from mllm_for3d_ros.language.text_head import fit_text_head
 from mllm_for3d_ros.student.calibration import calibrate
-from mllm_for3d_ros.student.losses import presence_loss, semantic_loss, spatial_loss
+from mllm_for3d_ros.student.losses import PRESENT, contrast_loss, presence_loss, semantic_loss, spatial_loss
 from mllm_for3d_ros.student.network import StudentNetwork
 from mllm_for3d_ros.student.training import StudentSettings, StudentTraining, turned
 
@@ -28,6 +29,7 @@ def test_the_student_learns_what_is_where_and_what_is_not_there(tmp_path):
     paths = stored_scenes(tmp_path)
     torch.manual_seed(0)
     network = StudentNetwork(classes=2)
+    fit_text_head(network.projector, phrase_embeddings(), torch.arange(3), steps=50)
     settings = StudentSettings(steps=40, learning_rate=5e-3, ema=0.9)
     losses = []
     training = StudentTraining(paths, phrase_embeddings(), network, tmp_path, settings)
@@ -55,9 +57,15 @@ def test_unknown_voxels_cost_nothing():
     assert semantic_loss(good, target, known, torch.zeros(1)) < 1e-2
 
 
+def test_another_instruction_on_the_same_voxel_is_a_negative():
+    target, known = torch.tensor([[1.0, 1.0], [0.0, 0.0]]), torch.ones(2, 2, dtype=torch.bool)
+    alone, contested = torch.tensor([[6.0, 6.0], [-6.0, -6.0]]), torch.tensor([[6.0, 6.0], [6.0, 6.0]])
+    assert contrast_loss(alone, target, known) < 0.1 < contrast_loss(contested, target, known)
+
+
 def test_losses_of_nothing_are_zero():
     assert spatial_loss(torch.ones(3, 2), torch.ones(3, 2), torch.zeros(3, dtype=torch.bool)) == 0
 
 
 def test_an_undecided_presence_teaches_nothing():
-    assert presence_loss(torch.tensor([5.0]), torch.tensor([0.5])) == 0
+    assert presence_loss(torch.tensor([5.0]), torch.tensor([PRESENT])) == 0
