@@ -68,8 +68,13 @@ def test_clouds_and_markers_come_with_the_answer(nodes: Nodes) -> None:
     for name, kind in (("points", PointCloud2), ("heatmap", PointCloud2), ("markers", MarkerArray)):
         nodes.client.node.create_subscription(kind, f"/reasoning_node/mask/{name}", received[name].append, LATCHED)
     reply = nodes.client.ask("the red square", timeout_s=30)
-    nodes.client.wait(lambda: all(received.values()), 30, "clouds and markers")
-    nodes.client.wait(lambda: received["points"][-1].width == len(reply.points), 10, "the mask's cloud")
+
+    def all_of_this_answer() -> bool:  # those of the answer before may come first
+        points, markers = received["points"], received["markers"]
+        sized = bool(points) and points[-1].width == len(reply.points)
+        return sized and bool(markers) and len(markers[-1].markers) == 3 and bool(received["heatmap"])
+
+    nodes.client.wait(all_of_this_answer, 30, "clouds and markers")
     cloud = cloud_columns(received["points"][-1])
     assert set(cloud["instance"]) == {i.id for i in reply.message.instances} and cloud["score"].min() > 0.5
     assert received["heatmap"][-1].width > 3 * len(reply.points)
