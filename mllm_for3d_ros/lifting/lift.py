@@ -72,8 +72,7 @@ def _view_weights(answers: Sequence[ViewAnswer]) -> tuple[np.ndarray, np.ndarray
     kept = [i for i, a in enumerate(answers) if a.abstained is None and a.token is not None]
     if not kept:
         return weights, None
-    omega, query = token_attention(
-        np.stack([answers[i].token for i in kept]), np.array([answers[i].score for i in kept], np.float32)
-    )
+    tokens = [token for token in (answers[i].token for i in kept) if token is not None]
+    omega, query = token_attention(np.stack(tokens), np.array([answers[i].score for i in kept], np.float32))
     weights[kept] = omega * len(kept)
     return weights, query

@@ -96,12 +96,16 @@ def lathe(
     return Part(vertices.astype(np.float32), np.array(triangles, np.int32), material)
 
 
-def cylinder(radius: float, height: float, material: Material, base: tuple[float, float, float] = (0, 0, 0), sides: int = 16) -> Part:
+def cylinder(
+    radius: float, height: float, material: Material, base: tuple[float, float, float] = (0, 0, 0), sides: int = 16
+) -> Part:
     """Closed upright cylinder whose bottom is centred at ``base``."""
     return lathe([(0, 0), (radius, 0), (radius, height), (0, height)], material, base, sides)
 
 
-def ellipsoid(radii: tuple[float, float, float], material: Material, center: tuple[float, float, float], sides: int = 14) -> Part:
+def ellipsoid(
+    radii: tuple[float, float, float], material: Material, center: tuple[float, float, float], sides: int = 14
+) -> Part:
     """Ellipsoid with half axes ``radii`` m around ``center``."""
     angles = np.linspace(-np.pi / 2, np.pi / 2, sides // 2 + 1)
     profile = [(float(np.cos(a)), float(radii[2] * np.sin(a))) for a in angles]
