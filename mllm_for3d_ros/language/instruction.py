@@ -6,7 +6,7 @@ import unicodedata
 
 from mllm_for3d_ros.errors import InstructionError
 
-MAX_CHARACTERS = 1000
+MAX_CHARACTERS = 2000
 
 
 def clean_instruction(text: str) -> str:
