@@ -46,11 +46,12 @@ class SentenceEncoder:
         if digest != WEIGHTS_SHA256:
             raise CheckpointError(f"{weights} is not all-MiniLM-L6-v2 (sha256 {digest[:8]}…); reinstall: {_INSTALL}")
         import transformers
+        from safetensors.torch import load_file
 
         tokenizer = transformers.BertTokenizerFast.from_pretrained(folder, local_files_only=True)
-        model = transformers.BertModel.from_pretrained(
-            folder, local_files_only=True, use_safetensors=True, add_pooling_layer=False
-        )
+        model = transformers.BertModel(transformers.BertConfig.from_pretrained(folder), add_pooling_layer=False)
+        stored = load_file(weights)
+        model.load_state_dict({name: stored[name] for name in model.state_dict()})
         return cls(model.eval().requires_grad_(False).to(device), tokenizer)
 
     def encode(self, texts: Sequence[str]) -> np.ndarray:

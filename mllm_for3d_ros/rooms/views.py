@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mllm_for3d_ros.errors import RecordingError
 from mllm_for3d_ros.rooms.path import random_views
 from mllm_for3d_ros.rooms.recording import rooms_camera
 from mllm_for3d_ros.rooms.render import Renderer
@@ -50,5 +51,5 @@ def load_shards(folder: Path) -> tuple[np.ndarray, np.ndarray]:
     """All shards of ``folder`` in order of their seeds: colours and class images as in ``render_views``."""
     shards = [np.load(path) for path in sorted(folder.glob("views_?????.npz"))]
     if not shards:
-        raise FileNotFoundError(f"no rendered views in {folder}; run: mllm-for3d train views")
+        raise RecordingError(f"no rendered views in {folder}; run: mllm-for3d train views")
     return np.concatenate([s["color"] for s in shards]), np.concatenate([s["classes"] for s in shards])

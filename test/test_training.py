@@ -1,0 +1,39 @@
+"""The stages that make the models, at a very small size."""
+
+import json
+
+import numpy as np
+import pytest
+
+from mllm_for3d_ros.cli import main as cli
+from mllm_for3d_ros.errors import RecordingError
+from mllm_for3d_ros.rooms.views import NO_CLASS, load_shards, render_views
+from mllm_for3d_ros.student.prediction import Student
+
+
+def test_a_rendered_view_knows_the_class_of_every_pixel():
+    colors, classes = render_views(3, 2)
+    assert colors.shape == (2, 240, 320, 3) and classes.shape == (2, 240, 320)
+    assert set(np.unique(classes)) <= {*range(20), NO_CLASS} and (classes != NO_CLASS).any()
+
+
+def test_missing_views_name_the_command_that_makes_them(tmp_path):
+    with pytest.raises(RecordingError, match="mllm-for3d train views"):
+        load_shards(tmp_path)
+
+
+def test_a_stage_out_of_order_is_one_line(tmp_path, capsys):
+    assert cli.main(["train", "student", "--work", str(tmp_path)]) == 2
+    assert "run: mllm-for3d train scenes" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_all_stages_make_a_student_that_loads(tmp_path, encoder):
+    work = ["--work", str(tmp_path)]
+    for stage in (["text"], ["views", "--rooms", "25"], ["teacher", "--steps", "2"], ["scenes", "--rooms", "16"]):
+        assert cli.main(["train", *stage, *work]) == 0
+    assert cli.main(["train", "student", "--steps", "2", *work]) == 0
+    student = Student.load(tmp_path / "models" / "student.safetensors", encoder=encoder)
+    assert student.fingerprint.startswith("student:")
+    card = json.loads((tmp_path / "models" / "student.json").read_text())
+    assert card["labels"].endswith("no 3D annotation")
