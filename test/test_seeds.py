@@ -11,7 +11,7 @@ def test_teacher_student_and_validation_rooms_are_disjoint_and_end_before_the_us
     assert max(max(r) for r in ranges) < 20000
 
 
-@pytest.mark.parametrize("seeds", [range(4990, 5010), range(0, 3)])
+@pytest.mark.parametrize("seeds", [range(4990, 5010), range(3)])
 def test_foreign_seeds_are_refused(seeds):
     with pytest.raises(SeedError, match="the student uses room seeds 5000 to 9999"):
         check_seeds(seeds, STUDENT, "the student")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
 from mllm_for3d_ros.rooms.furniture_base import (
@@ -183,7 +185,7 @@ def _shell_chair(rng: np.random.Generator) -> list[Part]:
     legs = wood(rng) if chance(rng, 0.6) else metal(rng)
     curve = [(0.23, -0.02), (0.15, 0.0), (-0.1, -0.02), (-0.19, 0.03), (-0.24, 0.15), (-0.27, top - seat_z)]
     parts = []
-    for (y0, z0), (y1, z1) in zip(curve[:-1], curve[1:], strict=True):
+    for (y0, z0), (y1, z1) in pairwise(curve):
         outline = [(y0, seat_z + z0), (y1, seat_z + z1), (y1 - 0.015, seat_z + z1 - 0.015), (y0, seat_z + z0 - 0.02)]
         parts.append(extrude_x(outline, w, shell))
     for side in (-1, 1):

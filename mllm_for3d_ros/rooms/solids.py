@@ -133,7 +133,8 @@ def extrude_x(
 ) -> Part:
     """Prism along x of the star-shaped (y, z) ``outline``, ``width`` wide, centred at ``base``."""
     flat = np.array([(0.0, y, z) for y, z in outline]) + np.asarray(base)
-    return loft([flat - [width / 2, 0, 0], flat + [width / 2, 0, 0]], material)
+    half = np.array([width / 2, 0, 0])
+    return loft([flat - half, flat + half], material)
 
 
 def leaf(
