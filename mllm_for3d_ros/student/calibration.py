@@ -54,7 +54,7 @@ def calibrate(
 def predict(network: StudentNetwork, scene: TrainingScene, embeddings: torch.Tensor) -> tuple[torch.Tensor, np.ndarray]:
     """Mask logits [Q, M] and presence [Q] for the instructions of a stored scene, from their text alone."""
     with torch.inference_mode():
-        levels = build_levels(torch.from_numpy(scene.coords), LEVELS)
+        levels = build_levels(torch.from_numpy(scene.coords), LEVELS, finest=False)
         voxels, _ = network.unet(torch.from_numpy(scene.inputs).float(), levels)
         attention = network.projector.attention(embeddings[torch.from_numpy(scene.phrases)])
         logits = network.mask_logits(voxels, attention @ network.projector.concepts)

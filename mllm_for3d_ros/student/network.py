@@ -2,7 +2,7 @@
 
 Input of a voxel: colour (3, -1..1), normal (3), height above the floor (1, m) and a constant. Outputs:
 mask embeddings (dotted with a query token) and teacher-like features (the spatial head of the paper).
-Widths (32, 40, 80, 112) on 4 levels of 5, 10, 20 and 40 cm, about 2 M parameters; an output voxel sees
+Widths (24, 32, 64, 96) on 4 levels of 5, 10, 20 and 40 cm, about 1.2 M parameters; an output voxel sees
 about 2 m to each side.
 """
 
@@ -39,32 +39,31 @@ class _Block(nn.Module):
 class SparseUNet(nn.Module):
     """Voxel inputs [N, 8] and their levels to mask embeddings and spatial features, both [N, 64].
 
-    The finest level has one convolution in and only pointwise layers out: most of the work is done from
-    10 cm up, and the transposed convolution tells the eight children of a voxel apart.
+    The finest level (5 cm) has pointwise layers only: the strided convolutions into 10 cm and back tell the
+    eight children of a voxel apart, and all neighbourhoods are looked at from 10 cm up.
     """
 
-    def __init__(self, widths: tuple[int, int, int, int] = (32, 40, 80, 112)) -> None:
+    def __init__(self, fine: int = 24, widths: tuple[int, int, int] = (32, 64, 96)) -> None:
         super().__init__()
-        fine = widths[0]
-        self.stem, self.stem_norm = SubmanifoldConv(INPUT_CHANNELS, fine), nn.BatchNorm1d(fine)
-        self.down = nn.ModuleList(DownConv(a, b) for a, b in pairwise(widths))
-        self.encoders = nn.ModuleList(_Block(w, w) for w in widths[1:])
-        self.up = nn.ModuleList(UpConv(b, a) for a, b in pairwise(widths))
-        self.decoders = nn.ModuleList(_Block(2 * w, w) for w in widths[1:-1])
-        self.merge = nn.Sequential(nn.Linear(2 * fine, TOKEN_DIM, bias=False), nn.BatchNorm1d(TOKEN_DIM), nn.ReLU())
-        self.mask_head = nn.Sequential(nn.Linear(TOKEN_DIM, TOKEN_DIM), nn.ReLU(), nn.Linear(TOKEN_DIM, TOKEN_DIM))
+        self.stem = nn.Sequential(nn.Linear(INPUT_CHANNELS, fine), nn.ReLU())
+        self.down = nn.ModuleList(DownConv(a, b) for a, b in pairwise((fine, *widths)))
+        self.encoders = nn.ModuleList(_Block(w, w) for w in widths)
+        self.up = nn.ModuleList(UpConv(b, a) for a, b in pairwise((fine, *widths)))
+        self.decoders = nn.ModuleList(_Block(w, w) for w in widths[:-1])
+        self.merge = nn.Sequential(nn.Linear(2 * fine, TOKEN_DIM), nn.ReLU())
+        self.mask_head = nn.Linear(TOKEN_DIM, TOKEN_DIM)
         self.spatial_head = nn.Linear(TOKEN_DIM, TOKEN_DIM)
 
     def forward(self, x: torch.Tensor, levels: list[Level]) -> tuple[torch.Tensor, torch.Tensor]:
         """Mask embeddings and spatial features, [N, 64] each, of inputs ``x`` [N, 8]."""
-        x = F.relu(self.stem_norm(self.stem(x, levels[0])))
+        x = self.stem(x)
         skips = []
         for index, (down, encoder) in enumerate(zip(self.down, self.encoders, strict=True)):
             skips.append(x)
             x = encoder(down(x, levels[index], len(levels[index + 1])), levels[index + 1])
         for index in range(len(self.down) - 1, 0, -1):
             raised = self.up[index](x, levels[index])
-            x = self.decoders[index - 1](torch.cat([raised, skips[index]], 1), levels[index])
+            x = self.decoders[index - 1](raised + skips[index], levels[index])
         x = self.merge(torch.cat([self.up[0](x, levels[0]), skips[0]], 1))
         return self.mask_head(x), self.spatial_head(x)
 

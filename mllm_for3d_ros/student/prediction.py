@@ -81,7 +81,7 @@ class Student:
         if len(voxels) == 0:
             return EncodedScene(cloud, voxels, None)
         with torch.inference_mode():
-            levels = build_levels(torch.from_numpy(voxels.coords).to(self.device), LEVELS)
+            levels = build_levels(torch.from_numpy(voxels.coords).to(self.device), LEVELS, finest=False)
             embeddings, _ = self._network.unet(torch.from_numpy(voxels.inputs).to(self.device), levels)
         return EncodedScene(cloud, voxels, embeddings)
 

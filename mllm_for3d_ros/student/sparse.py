@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import nn
 
-CHUNK = 8192
+CHUNK = 512
 _OFFSETS = [(x, y, z) for x in (-1, 0, 1) for y in (-1, 0, 1) for z in (-1, 0, 1)]
 _BITS = 20
 _BIAS = 1 << (_BITS - 1)
@@ -23,16 +23,18 @@ _BIAS = 1 << (_BITS - 1)
 class Level:
     """The voxels of one resolution.
 
-    neighbours: [N, 27] int64 rows, N where there is none; column 26 - k mirrors column k.
+    count: number of voxels N. neighbours: [N, 27] int64 rows, N where there is none; column 26 - k
+    mirrors column k (empty [0, 27] on a finest level that was built without).
     parent: [N] int64 row in the next coarser level; octant: 8 tensors, the rows that are its k-th child.
     """
 
+    count: int
     neighbours: torch.Tensor
     parent: torch.Tensor | None
     octant: tuple[torch.Tensor, ...]
 
     def __len__(self) -> int:
-        return len(self.neighbours)
+        return self.count
 
 
 def pack(coords: torch.Tensor) -> torch.Tensor:
@@ -41,12 +43,13 @@ def pack(coords: torch.Tensor) -> torch.Tensor:
     return (c[:, 0] << (2 * _BITS)) | (c[:, 1] << _BITS) | c[:, 2]
 
 
-def build_levels(coords: torch.Tensor, count: int) -> list[Level]:
+def build_levels(coords: torch.Tensor, count: int, finest: bool = True) -> list[Level]:
     """Neighbour tables of ``count`` levels, each half as fine as the one before.
 
     Args:
         coords: [N, 3] integer voxel indices, unique, N >= 1.
         count: number of levels.
+        finest: whether the first level gets a neighbour table too.
 
     Raises:
         ValueError: the coordinates are empty, repeated, or too far from the origin.
@@ -59,14 +62,17 @@ def build_levels(coords: torch.Tensor, count: int) -> list[Level]:
         raise ValueError("coords must be unique; voxelise the cloud first")
     levels = []
     for index in range(count):
-        neighbours = _neighbours(coords)
+        wanted = finest or index > 0
+        neighbours = _neighbours(coords) if wanted else torch.empty((0, 27), dtype=torch.int64, device=coords.device)
         if index + 1 == count:
-            levels.append(Level(neighbours, None, ()))
+            levels.append(Level(len(coords), neighbours, None, ()))
             break
         halved = torch.div(coords, 2, rounding_mode="floor")
         _, parent = torch.unique(pack(halved), return_inverse=True)
         slot = (coords - 2 * halved).long() @ torch.tensor([4, 2, 1], device=coords.device)
-        levels.append(Level(neighbours, parent, tuple(torch.nonzero(slot == k).squeeze(1) for k in range(8))))
+        levels.append(
+            Level(len(coords), neighbours, parent, tuple(torch.nonzero(slot == k).squeeze(1) for k in range(8)))
+        )
         coarse = coords.new_empty((int(parent.max()) + 1, 3))
         coarse[parent] = halved
         coords = coarse

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +20,10 @@ _SCENE_SPACING = 4096
 
 @dataclass(frozen=True)
 class StudentSettings:
-    """Hyperparameters: steps of ``batch`` scenes, AdamW with a one-cycle schedule, EMA of the weights."""
+    """Hyperparameters: steps of ``batch`` scenes, AdamW with a one-cycle schedule, EMA of the weights.
+
+    loss_voxels: so many random voxels of a scene bear the losses of a step.
+    """
 
     steps: int = 1600
     batch: int = 2
@@ -31,6 +33,7 @@ class StudentSettings:
     token_weight: float = 0.2
     embedding_noise: float = 0.02
     ema: float = 0.995
+    loss_voxels: int = 14000
     seed: int = 0
 
 
@@ -93,16 +96,12 @@ class StudentTraining:
     def run(self, report: Callable[[int, dict[str, float]], None], save_every: int = 100) -> StudentNetwork:
         """Train to the end; ``report(step, losses)`` after each step. Returns the averaged network."""
         self._resume()
-        with ThreadPoolExecutor(1) as loader:
-            coming = loader.submit(self._batch, self._step)
-            while self._step < self._settings.steps:
-                batch = coming.result()
-                coming = loader.submit(self._batch, self._step + 1)
-                losses = self._train_step(batch)
-                self._step += 1
-                report(self._step, losses)
-                if self._step % save_every == 0:
-                    self._save()
+        while self._step < self._settings.steps:
+            losses = self._train_step(self._batch(self._step))
+            self._step += 1
+            report(self._step, losses)
+            if self._step % save_every == 0:
+                self._save()
         self._save()
         network: StudentNetwork = self.average.module
         return network.eval()
@@ -119,7 +118,7 @@ class StudentTraining:
             inputs.append(x)
             slices.append(slice(start, start + len(c)))
             start += len(c)
-        levels = build_levels(torch.from_numpy(np.concatenate(coords)), LEVELS)
+        levels = build_levels(torch.from_numpy(np.concatenate(coords)), LEVELS, finest=False)
         return _Batch(torch.from_numpy(np.concatenate(inputs)), levels, tuple(slices), scenes)
 
     def _train_step(self, batch: _Batch) -> dict[str, float]:
@@ -146,6 +145,8 @@ class StudentTraining:
     def _scene_losses(
         self, embeddings: torch.Tensor, spatial: torch.Tensor, scene: TrainingScene
     ) -> dict[str, torch.Tensor]:
+        chosen = torch.randperm(len(embeddings))[: self._settings.loss_voxels]
+        embeddings, spatial = embeddings[chosen], spatial[chosen]
         text = self._embeddings[torch.from_numpy(scene.phrases)]
         attention = self.network.projector.attention(text + self._settings.embedding_noise * torch.randn_like(text))
         guessed = attention @ self.network.projector.concepts
@@ -153,13 +154,15 @@ class StudentTraining:
         presence = torch.from_numpy(scene.presence)
         use_query = (torch.rand(len(queries)) < 0.3) & (presence >= PRESENT) & (queries.abs().sum(1) > 0)
         tokens = torch.where(use_query[:, None], queries, guessed)
-        stored = torch.from_numpy(scene.labels)
+        stored = torch.from_numpy(scene.labels)[:, chosen]
         logits = self.network.mask_logits(embeddings, tokens)
         target, known = (stored.float() / 254.0).clamp(max=1.0), stored != UNSEEN
         return {
             "semantic": semantic_loss(logits, target, known, presence),
             "contrast": contrast_loss(logits, target, known),
-            "spatial": spatial_loss(spatial, torch.from_numpy(scene.features).float(), torch.from_numpy(scene.seen)),
+            "spatial": spatial_loss(
+                spatial, torch.from_numpy(scene.features)[chosen].float(), torch.from_numpy(scene.seen)[chosen]
+            ),
             "token": token_loss(guessed, queries, presence),
             "presence": presence_loss(self.network.presence_logits(embeddings, logits, attention), presence),
         }
