@@ -13,6 +13,7 @@ from mllm_for3d_ros.student.losses import PRESENT, contrast_loss, presence_loss,
 from mllm_for3d_ros.student.network import LEVELS, StudentNetwork
 from mllm_for3d_ros.student.scene_store import UNSEEN, TrainingScene
 from mllm_for3d_ros.student.sparse import Level, build_levels
+from mllm_for3d_ros.student.symmetry import turn
 
 _SCENE_SPACING = 4096
 """Shift along x, in voxels, between the scenes of a batch: they never touch."""
@@ -52,12 +53,7 @@ def turned(coords: np.ndarray, inputs: np.ndarray, rng: np.random.Generator) -> 
 
     No shipped phrasing says left or right, so a mirror image contradicts none.
     """
-    coords, inputs = coords.copy(), inputs.astype(np.float32)
-    for _ in range(rng.integers(4)):
-        coords[:, :2] = np.column_stack([-coords[:, 1], coords[:, 0]])
-        inputs[:, 3:5] = np.column_stack([-inputs[:, 4], inputs[:, 3]])
-    if rng.random() < 0.5:
-        coords[:, 0], inputs[:, 3] = -coords[:, 0], -inputs[:, 3]
+    coords, inputs = turn(coords, inputs.astype(np.float32), int(rng.integers(4)), bool(rng.random() < 0.5))
     inputs[:, :3] = inputs[:, :3] * rng.uniform(0.8, 1.2, 3) + rng.uniform(-0.1, 0.1)
     inputs[:, 6] += rng.normal(0, 0.03)
     return coords, inputs.astype(np.float32)
