@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from mllm_for3d_ros.student.embedding import embed_voxels
 from mllm_for3d_ros.student.losses import PRESENT
-from mllm_for3d_ros.student.network import LEVELS, StudentNetwork
+from mllm_for3d_ros.student.network import StudentNetwork
 from mllm_for3d_ros.student.scene_store import UNSEEN, TrainingScene
-from mllm_for3d_ros.student.sparse import build_levels
 
-MASK_THRESHOLDS = (0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6)
+MASK_THRESHOLDS = (0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6)
 PRESENCE_THRESHOLDS = tuple(np.round(np.arange(0.05, 1.0, 0.05), 2).tolist())
 
 
@@ -53,9 +53,8 @@ def calibrate(
 
 def predict(network: StudentNetwork, scene: TrainingScene, embeddings: torch.Tensor) -> tuple[torch.Tensor, np.ndarray]:
     """Mask logits [Q, M] and presence [Q] for the instructions of a stored scene, from their text alone."""
+    voxels = embed_voxels(network, scene.coords, scene.inputs.astype(np.float32))
     with torch.inference_mode():
-        levels = build_levels(torch.from_numpy(scene.coords), LEVELS, finest=False)
-        voxels, _ = network.unet(torch.from_numpy(scene.inputs).float(), levels)
         attention = network.projector.attention(embeddings[torch.from_numpy(scene.phrases)])
         logits = network.mask_logits(voxels, attention @ network.projector.concepts)
         return logits, network.presence_logits(voxels, logits, attention).sigmoid().numpy()

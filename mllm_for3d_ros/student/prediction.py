@@ -14,16 +14,12 @@ from mllm_for3d_ros.checkpoint import fill_module, load_checkpoint
 from mllm_for3d_ros.device import choose_device
 from mllm_for3d_ros.language.instruction import clean_instruction
 from mllm_for3d_ros.language.sentence_encoder import SentenceEncoder
-from mllm_for3d_ros.student.network import LEVELS, StudentNetwork
-from mllm_for3d_ros.student.sparse import build_levels
-from mllm_for3d_ros.student.symmetry import turn
+from mllm_for3d_ros.student.embedding import embed_voxels
+from mllm_for3d_ros.student.network import StudentNetwork
 from mllm_for3d_ros.student.voxels import StudentVoxels, voxelise
 from mllm_for3d_ros.types import SceneCloud
 
 CHECKPOINT = "student.safetensors"
-PASSES = 4
-"""Turned copies of a map that are encoded and averaged; logits are linear in embeddings, so are averaged too."""
-_POSES = ((0, False), (2, True), (1, False), (3, True), (2, False), (0, True), (3, False), (1, True))
 
 
 @dataclass(frozen=True)
@@ -54,7 +50,6 @@ class Student:
         self._encoder = encoder
         self.device = device
         self.device_note: str | None = None
-        self.passes = PASSES
         self.fingerprint = f"student:{card['sha256'][:16]}"
         self.mask_threshold = float(card["thresholds"]["mask"])
         self.presence_threshold = float(card["thresholds"]["presence"])
@@ -85,16 +80,8 @@ class Student:
         voxels = voxelise(cloud)
         if len(voxels) == 0:
             return EncodedScene(cloud, voxels, None)
-        with torch.inference_mode():
-            turned = [self._embed(*turn(voxels.coords, voxels.inputs, *pose)) for pose in _POSES[: self.passes]]
-            embeddings = torch.stack(turned).mean(0)
+        embeddings = embed_voxels(self._network, voxels.coords, voxels.inputs, self.device)
         return EncodedScene(cloud, voxels, embeddings)
-
-    def _embed(self, coords: np.ndarray, inputs: np.ndarray) -> torch.Tensor:
-        """Mask embeddings [M, 64] of voxels."""
-        levels = build_levels(torch.from_numpy(coords).to(self.device), LEVELS, finest=False)
-        embeddings: torch.Tensor = self._network.unet(torch.from_numpy(inputs).to(self.device), levels)[0]
-        return embeddings
 
     def respond(self, scene: EncodedScene, instruction: str) -> Response:
         """Probability of every row of the cloud for ``instruction``; one text embedding and a dot product.
