@@ -14,6 +14,8 @@ from mllm_for3d_ros.student.network import StudentNetwork
 from mllm_for3d_ros.student.scene_store import UNSEEN, TrainingScene
 
 MASK_THRESHOLDS = (0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6)
+ALIKE = 0.005
+"""Of presence thresholds this near the best, the highest is taken: rather "not here" than the wrong thing."""
 PRESENCE_THRESHOLDS = tuple(np.round(np.arange(0.05, 1.0, 0.05), 2).tolist())
 
 
@@ -24,7 +26,7 @@ def calibrate(
 
     Returns:
         thresholds: "mask" of the best mean IoU against the pseudo-labels, "presence" of the best mean of
-        sensitivity and specificity; and the figures reached with them.
+        sensitivity and specificity (the highest of those alike); and the figures reached with them.
     """
     overlaps: list[list[float]] = []
     presence: list[float] = []
@@ -41,7 +43,8 @@ def calibrate(
             overlaps.append([_iou(scores > t, target) for t in MASK_THRESHOLDS])
     mean = np.mean(overlaps, axis=0)
     balanced = [_balanced(np.array(presence) >= t, np.array(wanted)) for t in PRESENCE_THRESHOLDS]
-    best_mask, best_presence = int(np.argmax(mean)), int(np.argmax(balanced))
+    best_mask = int(np.argmax(mean))
+    best_presence = int(np.flatnonzero(np.array(balanced) >= max(balanced) - ALIKE)[-1])
     thresholds = {"mask": MASK_THRESHOLDS[best_mask], "presence": PRESENCE_THRESHOLDS[best_presence]}
     figures = {
         "scenes": len(paths),
