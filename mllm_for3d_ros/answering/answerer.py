@@ -91,6 +91,15 @@ class Answerer:
         """Name and hash of the model that answers."""
         return self.student.fingerprint
 
+    def warm_up(self) -> None:
+        """Answer once on a made-up cube, so that what compiles on first use is compiled before anybody waits."""
+        cells = np.stack(np.meshgrid(*[np.arange(10)] * 3, indexing="ij"), -1).reshape(-1, 3)
+        points = ((cells + 0.5) * 0.025).astype(np.float32)
+        flat, ones = np.zeros_like(points), np.ones(len(points), np.float32)
+        stamps = np.zeros(len(points), np.int64)
+        cube = SceneCloud(points, flat.astype(np.uint8), flat, ones, stamps, 0.025)
+        self.answer(self.encode(cube), "a cube", mask_threshold=0.0, presence_threshold=0.0)
+
     def encode(self, cloud: SceneCloud) -> EncodedScene:
         """Encode a map, once per version of it; a map that is too small gives a scene that is not ready."""
         if len(cloud) < self.min_map_voxels:

@@ -63,4 +63,5 @@ def load_answerer(choice: ModelChoice, say: Callable[[str], object]) -> Answerer
     answerer, note = loading.load_answerer(choice.checkpoint, choice.device)
     if note:
         say(note)
+    answerer.warm_up()
     return answerer

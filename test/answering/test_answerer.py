@@ -96,3 +96,8 @@ def test_mask_and_instances_agree(mask_threshold: float, presence: float, limit:
     assert (answer.status is Status.OK) == answer.mask.any()
     assert not limit or len(answer.instances) <= limit
     assert answer.explanation.endswith(".") and "\n" not in answer.explanation
+
+
+def test_warming_up_answers_once(answerer: Answerer) -> None:
+    answerer.warm_up()
+    assert answerer.student.encoded == 1
