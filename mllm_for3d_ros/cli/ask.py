@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("instructions", nargs="+", metavar="instruction", help="what to find, in plain words")
     parser.add_argument("--out", type=Path, default=Path("out/ask"), metavar="DIR", help="folder for the results")
     parser.add_argument("--voxel-size", type=positive_float, default=0.025, metavar="M", help="edge of a voxel in m")
-    parser.add_argument("--max-depth", type=positive_float, default=5.0, metavar="M", help="farther pixels are ignored")
+    parser.add_argument("--max-depth", type=positive_float, default=4.0, metavar="M", help="farther pixels are ignored")
     parser.add_argument("--max-frames", type=positive_int, metavar="N", help="use at most N frames")
     parser.add_argument("--stride", type=positive_int, default=1, metavar="N", help="use every Nth frame")
     parser.add_argument("--device", default="auto", help="auto, cuda or cpu")

@@ -38,7 +38,7 @@ VERBS = (
     Verb("demo", "show the whole path on a synthetic room, over ROS topics", "demo --seed 10003"),
     Verb("play", "publish a bag's messages on their topics", "play my_bag --rate 2.0"),
     Verb("rooms", "make recordings of synthetic rooms with ground truth", "rooms make --seed 10000 --out out/room"),
-    Verb("train", "train the teacher or the student", "train student --out out/student"),
+    Verb("train", "train the teacher or the student", "train student --work work"),
     Verb("eval", "measure a checkpoint on held-out rooms", "eval rooms --seeds 10000:10005"),
 )
 
