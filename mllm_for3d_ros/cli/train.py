@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--models", type=Path, default=None, help="folder for finished models (default: WORK/models)")
     parser.add_argument("--rooms", type=int, default=None, help="number of rooms (views: 2000, scenes: 320)")
-    parser.add_argument("--steps", type=int, default=None, help="training steps (teacher: 3200, student: 1600)")
+    parser.add_argument("--steps", type=int, default=None, help="training steps (teacher: 4200, student: 2000)")
     parser.add_argument("--workers", type=int, default=2, help="processes that render (default: 2)")
     parser.add_argument("--seed", type=int, default=0, help="seed of the training (default: 0)")
 
@@ -43,9 +43,9 @@ def run(args: argparse.Namespace) -> int:
     elif args.stage == "views":
         training.render_views(args.work, args.rooms or 2000, args.workers)
     elif args.stage == "teacher":
-        training.train_teacher(args.work, models, args.steps or 3200, args.seed)
+        training.train_teacher(args.work, models, args.steps or 4200, args.seed)
     elif args.stage == "scenes":
         training.make_scenes(args.work, models, args.rooms or 320, args.workers)
     else:
-        training.train_student(args.work, models, args.steps or 1600, args.seed)
+        training.train_student(args.work, models, args.steps or 2000, args.seed)
     return 0

@@ -26,7 +26,7 @@ class StudentSettings:
     loss_voxels: so many random voxels of a scene bear the losses of a step.
     """
 
-    steps: int = 1600
+    steps: int = 2000
     batch: int = 2
     learning_rate: float = 3e-3
     weight_decay: float = 0.02

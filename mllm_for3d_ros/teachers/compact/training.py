@@ -23,7 +23,7 @@ from mllm_for3d_ros.teachers.compact.network import STRIDE, PixelEmbedder
 class TeacherSettings:
     """Hyperparameters: steps of ``batch`` views, AdamW with a one-cycle schedule, EMA of the weights."""
 
-    steps: int = 4000
+    steps: int = 4200
     batch: int = 16
     learning_rate: float = 2e-3
     weight_decay: float = 0.03
