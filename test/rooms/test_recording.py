@@ -13,9 +13,12 @@ def recording() -> RoomsRecording:
     return RoomsRecording(9, frames=6, width=160, height=120)
 
 
+MAX_DEPTH = 4.0  # the default of ground_truth and of the mapper
+
+
 def keys_of(recording: RoomsRecording, index: int, voxel: float = 0.025) -> tuple[np.ndarray, np.ndarray]:
     frame = recording[index]
-    v, u = np.nonzero(frame.depth > 0)
+    v, u = np.nonzero((frame.depth > 0) & (frame.depth <= MAX_DEPTH))
     z = frame.depth[v, u].astype(np.float64)
     rays = np.column_stack([u, v, np.ones(len(u))]) @ np.linalg.inv(frame.intrinsics.matrix).T
     points = (rays * z[:, None]) @ frame.camera_to_world[:3, :3].T + frame.camera_to_world[:3, 3]
