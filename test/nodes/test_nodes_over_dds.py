@@ -113,9 +113,10 @@ def test_a_failing_model_is_an_answer_too(nodes: Nodes) -> None:
 def test_a_map_version_that_never_comes_times_out_and_can_be_cancelled(nodes: Nodes) -> None:
     mask = nodes.client.ask("red", timeout_s=0.3, min_version=NEWEST + 1).message
     assert (mask.status, mask.error_code) == (Status.TIMEOUT, "map_too_old")
-    waiting = nodes.client.send(text="red", min_map_version=2**60, timeout=_minute())
+    waiting = nodes.client.send(text="red", min_map_version=2**63, timeout=_minute())
     nodes.client.send(op=Instruction.OP_CANCEL, id=waiting)
-    assert nodes.client.answer_to(waiting, 10).status == Status.CANCELLED
+    answer = nodes.client.answer_to(waiting, 10)
+    assert answer.status == Status.CANCELLED, answer.explanation
 
 
 def _minute() -> object:
