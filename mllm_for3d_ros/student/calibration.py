@@ -26,7 +26,8 @@ def calibrate(
 
     Returns:
         thresholds: "mask" of the best mean IoU against the pseudo-labels, "presence" of the best mean of
-        sensitivity and specificity (the highest of those alike); and the figures reached with them.
+        sensitivity and specificity (the highest of those alike); where no scene has anything present, the
+        figures are 0; and the figures reached with them.
     """
     overlaps: list[list[float]] = []
     presence: list[float] = []
@@ -41,7 +42,7 @@ def calibrate(
             target = scene.labels[query][known] > 127
             scores = logits[query].sigmoid().numpy()[known]
             overlaps.append([_iou(scores > t, target) for t in MASK_THRESHOLDS])
-    mean = np.mean(overlaps, axis=0)
+    mean = np.mean(overlaps, axis=0) if overlaps else np.zeros(len(MASK_THRESHOLDS))
     balanced = [_balanced(np.array(presence) >= t, np.array(wanted)) for t in PRESENCE_THRESHOLDS]
     best_mask = int(np.argmax(mean))
     best_presence = int(np.flatnonzero(np.array(balanced) >= max(balanced) - ALIKE)[-1])
