@@ -69,6 +69,27 @@ def fill_module(module: torch.nn.Module, tensors: dict[str, torch.Tensor], prefi
         ) from cause
 
 
+def save_training_state(path: Path, step: int, parts: dict[str, Any]) -> None:
+    """Write ``step`` and the state of ``parts`` (things with ``state_dict``) to ``path``, whole or not at all."""
+    import torch
+
+    partial = path.with_suffix(".partial")
+    torch.save({"step": step} | {name: part.state_dict() for name, part in parts.items()}, partial)
+    partial.rename(path)
+
+
+def load_training_state(path: Path, parts: dict[str, Any]) -> int:
+    """Put the state that ``save_training_state`` wrote back into ``parts``; returns its step, 0 without a file."""
+    import torch
+
+    if not path.exists():
+        return 0
+    state = torch.load(path, weights_only=True)
+    for name, part in parts.items():
+        part.load_state_dict(state[name])
+    return int(state["step"])
+
+
 def _read_card(path: Path, weights: Path) -> dict[str, Any]:
     """The JSON card of ``weights``."""
     if not weights.is_file():

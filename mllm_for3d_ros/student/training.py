@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
+from mllm_for3d_ros.checkpoint import load_training_state, save_training_state
 from mllm_for3d_ros.student.losses import PRESENT, contrast_loss, presence_loss, semantic_loss, spatial_loss, token_loss
 from mllm_for3d_ros.student.network import LEVELS, StudentNetwork
 from mllm_for3d_ros.student.scene_store import UNSEEN, TrainingScene
@@ -91,14 +93,14 @@ class StudentTraining:
 
     def run(self, report: Callable[[int, dict[str, float]], None], save_every: int = 100) -> StudentNetwork:
         """Train to the end; ``report(step, losses)`` after each step. Returns the averaged network."""
-        self._resume()
+        self._step = load_training_state(self._checkpoint, self._parts())
         while self._step < self._settings.steps:
             losses = self._train_step(self._batch(self._step))
             self._step += 1
             report(self._step, losses)
             if self._step % save_every == 0:
-                self._save()
-        self._save()
+                save_training_state(self._checkpoint, self._step, self._parts())
+        save_training_state(self._checkpoint, self._step, self._parts())
         network: StudentNetwork = self.average.module
         return network.eval()
 
@@ -163,24 +165,11 @@ class StudentTraining:
             "presence": presence_loss(self.network.presence_logits(embeddings, logits, attention), presence),
         }
 
-    def _save(self) -> None:
-        state = {
-            "step": self._step,
-            "network": self.network.state_dict(),
-            "average": self.average.state_dict(),
-            "optimizer": self._optimizer.state_dict(),
-            "schedule": self._schedule.state_dict(),
+    def _parts(self) -> dict[str, Any]:
+        """What a checkpoint holds beside the step."""
+        return {
+            "network": self.network,
+            "average": self.average,
+            "optimizer": self._optimizer,
+            "schedule": self._schedule,
         }
-        partial = self._checkpoint.with_suffix(".partial")
-        torch.save(state, partial)
-        partial.rename(self._checkpoint)
-
-    def _resume(self) -> None:
-        if not self._checkpoint.exists():
-            return
-        state = torch.load(self._checkpoint, weights_only=True)
-        self.network.load_state_dict(state["network"])
-        self.average.load_state_dict(state["average"])
-        self._optimizer.load_state_dict(state["optimizer"])
-        self._schedule.load_state_dict(state["schedule"])
-        self._step = state["step"]

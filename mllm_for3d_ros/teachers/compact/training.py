@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch.nn import functional as F
 
+from mllm_for3d_ros.checkpoint import load_training_state, save_training_state
 from mllm_for3d_ros.language.phrase_tokens import PhraseTensors
 from mllm_for3d_ros.language.text_head import TextHead
 from mllm_for3d_ros.teachers.compact.network import STRIDE, PixelEmbedder
@@ -109,14 +111,14 @@ class TeacherTraining:
 
     def run(self, report: Callable[[int, float], None], save_every: int = 200) -> PixelEmbedder:
         """Train to the end; ``report(step, loss)`` is called after each step. Returns the averaged network."""
-        self._resume()
+        self._step = load_training_state(self._checkpoint, self._parts())
         while self._step < self._settings.steps:
             loss = self._train_step(np.random.default_rng([self._settings.seed, self._step]))
             self._step += 1
             report(self._step, loss)
             if self._step % save_every == 0:
-                self._save()
-        self._save()
+                save_training_state(self._checkpoint, self._step, self._parts())
+        save_training_state(self._checkpoint, self._step, self._parts())
         network: PixelEmbedder = self.average.module
         return network.eval()
 
@@ -144,24 +146,11 @@ class TeacherTraining:
             tokens: torch.Tensor = self._head(rows + self._settings.embedding_noise * noise)
         return tokens
 
-    def _save(self) -> None:
-        state = {
-            "step": self._step,
-            "network": self.network.state_dict(),
-            "average": self.average.state_dict(),
-            "optimizer": self._optimizer.state_dict(),
-            "schedule": self._schedule.state_dict(),
+    def _parts(self) -> dict[str, Any]:
+        """What a checkpoint holds beside the step."""
+        return {
+            "network": self.network,
+            "average": self.average,
+            "optimizer": self._optimizer,
+            "schedule": self._schedule,
         }
-        partial = self._checkpoint.with_suffix(".partial")
-        torch.save(state, partial)
-        partial.rename(self._checkpoint)
-
-    def _resume(self) -> None:
-        if not self._checkpoint.exists():
-            return
-        state = torch.load(self._checkpoint, weights_only=True)
-        self.network.load_state_dict(state["network"])
-        self.average.load_state_dict(state["average"])
-        self._optimizer.load_state_dict(state["optimizer"])
-        self._schedule.load_state_dict(state["schedule"])
-        self._step = state["step"]
