@@ -14,12 +14,10 @@ import numpy as np
 from mllm_for3d_ros import rooms
 from mllm_for3d_ros.evaluation.metrics import Overlap
 from mllm_for3d_ros.rooms.instructions import RoomInstruction, room_instructions
-from mllm_for3d_ros.rooms.recording import GroundTruth
+from mllm_for3d_ros.rooms.recording import MIN_SEEN_VOXELS, GroundTruth
 from mllm_for3d_ros.rooms.vocabulary import CLASS_NAMES
 from mllm_for3d_ros.scene.voxel_map import voxel_keys
 
-MIN_SEEN_VOXELS = 60
-"""A class of which the recording shows fewer voxels is not asked for, as in the Rooms benchmark."""
 MAX_CLASSES = 8
 LEAST_QUESTIONS = 6
 

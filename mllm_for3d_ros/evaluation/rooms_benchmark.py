@@ -18,7 +18,7 @@ from mllm_for3d_ros.answering.answerer import Answerer
 from mllm_for3d_ros.answering.lifted import LiftedTeacher
 from mllm_for3d_ros.evaluation.metrics import Scored, overlap, summarise
 from mllm_for3d_ros.rooms.instructions import CONTEXT_FREE_KINDS, Phrase, RoomInstruction
-from mllm_for3d_ros.rooms.recording import GroundTruth, RoomsRecording
+from mllm_for3d_ros.rooms.recording import MIN_SEEN_VOXELS, GroundTruth, RoomsRecording
 from mllm_for3d_ros.rooms.vocabulary import CLASS_NAMES, class_index
 from mllm_for3d_ros.scene.offline import fuse_frames
 from mllm_for3d_ros.scene.voxel_map import voxel_keys
@@ -26,8 +26,6 @@ from mllm_for3d_ros.teachers.compact.teacher import CompactTeacher
 from mllm_for3d_ros.types import Mask3D, SceneCloud, Status
 
 VOXEL_SIZE = 0.025
-MIN_SEEN_VOXELS = 60
-"""A class of which the recording shows fewer voxels is neither asked for nor counted as absent."""
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,8 @@ from mllm_for3d_ros.types import Frame, Intrinsics
 
 EPOCH_NS = 1_700_000_000 * 10**9
 PERIOD_NS = 200_000_000
+MIN_SEEN_VOXELS = 60
+"""A class of which a recording shows fewer voxels is neither asked for nor counted as absent."""
 _BITS = 18  # bits of a packed voxel index along each axis
 _INSTANCES = 512
 
