@@ -23,3 +23,15 @@ class VocabularyError(MLLMFor3DError):
 
 class DeviceError(MLLMFor3DError):
     """A compute device was asked for that this machine does not have."""
+
+
+class TeacherError(MLLMFor3DError):
+    """A teacher cannot be loaded or set up: unknown name, missing extra or weights, unfit checkpoint."""
+
+
+class CacheError(MLLMFor3DError):
+    """The answer cache cannot be opened, read or written."""
+
+
+class LabelStoreError(MLLMFor3DError):
+    """A label store cannot be read or written, or is of a version that this code does not know."""

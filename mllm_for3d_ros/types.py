@@ -115,7 +115,9 @@ class ViewAnswer:
     """What a 2D teacher says of one view: a mask, a token and a score, or an abstention with its reason.
 
     mask: [H, W] float32 probability in 0..1, at the frame's size. token: [D] float32 or None.
-    score: confidence in 0..1 (alpha_i of the paper). abstained: None, or why there is no answer.
+    score: confidence in 0..1 (alpha_i of the paper). features: [C, h, w] float32 image features of the
+    view, the same for every instruction, or None. abstained: None, or why there is no answer (then the
+    mask is 0 everywhere).
     """
 
     mask: np.ndarray
@@ -128,6 +130,8 @@ class ViewAnswer:
         check_array("mask", self.mask, (None, None), np.float32)
         if self.token is not None:
             check_array("token", self.token, (None,), np.float32)
+        if self.features is not None:
+            check_array("features", self.features, (None, None, None), np.float32)
         if not 0.0 <= self.score <= 1.0:
             raise ValueError(f"score must lie in 0..1, got {self.score}")
 
@@ -136,20 +140,29 @@ class ViewAnswer:
 class PseudoLabel:
     """The lifted answer to one instruction over one scene: soft 3D labels without 3D annotation.
 
-    probability: [N] float32 in 0..1, NaN where no view saw the voxel. query: [D] float32 unified
-    query token q, or None if every view abstained. view_weights: [V] float32, sums to 1 or all 0.
-    presence: 0..1, how sure the views are that the target is there at all.
+    probability: [N] float32 in 0..1, NaN where unknown (no view saw the voxel). confidence: [N] float32
+    in 0..1, how far to trust the probability, 0 where unknown. query: [D] float32 unified query token q,
+    or None if every view abstained. view_weights: [V] float32 omega of each view, sums to 1 or all 0.
+    dropped: [V] why a view has no weight, None where it has. presence: 0..1, how sure the views are that
+    the target is there at all.
     """
 
     instruction: str
     probability: np.ndarray
+    confidence: np.ndarray
     query: np.ndarray | None
     view_weights: np.ndarray
+    dropped: tuple[str | None, ...]
     presence: float
 
     def __post_init__(self) -> None:
         check_array("probability", self.probability, (None,), np.float32)
+        check_array("confidence", self.confidence, (len(self.probability),), np.float32)
         check_array("view_weights", self.view_weights, (None,), np.float32)
+        if len(self.dropped) != len(self.view_weights):
+            raise ValueError(f"dropped must say something of each of {len(self.view_weights)} views")
+        if not 0.0 <= self.presence <= 1.0:
+            raise ValueError(f"presence must lie in 0..1, got {self.presence}")
 
 
 @dataclass(frozen=True)

@@ -20,17 +20,19 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 GPU_ONLY = re.compile(r"^(cuda-|nvidia-|triton$)")
+NOT_LOCKED = {"quantized", "segment-anything"}
+"""Extras that want CUDA or torchvision."""
 HEADER = """\
 # Exact versions for `make`, written by tools/lock.py from pyproject.toml; do not edit by hand.
 """
 
 
 def requirements() -> list[str]:
-    """Every requirement of pyproject.toml: build, run time and all extras."""
+    """Every requirement of pyproject.toml: build, run time and all extras that every machine can take."""
     import tomllib
 
     data = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    extras = data["project"]["optional-dependencies"].values()
+    extras = [needs for name, needs in data["project"]["optional-dependencies"].items() if name not in NOT_LOCKED]
     return [*data["build-system"]["requires"], *data["project"]["dependencies"], *(r for e in extras for r in e)]
 
 

@@ -55,7 +55,15 @@ def lift(instruction: str, count: int, visibility: Sequence[Visibility], answers
     kept = np.array([a.abstained is None for a in answers])
     trusted = np.where(kept, weights, 0)
     trusted = trusted / trusted.sum() if trusted.sum() > 0 else trusted
-    return PseudoLabel(instruction, probability, query, trusted.astype(np.float32), strongest(probability))
+    return PseudoLabel(
+        instruction,
+        probability,
+        np.where(total > 0, 1.0, 0.0).astype(np.float32),
+        query,
+        trusted.astype(np.float32),
+        tuple(a.abstained for a in answers),
+        strongest(probability),
+    )
 
 
 def strongest(probability: np.ndarray, points: int = PRESENCE_POINTS) -> float:

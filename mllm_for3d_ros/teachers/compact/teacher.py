@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch.nn import functional as F
 
@@ -15,6 +14,7 @@ from mllm_for3d_ros.checkpoint import fill_module, load_checkpoint
 from mllm_for3d_ros.language.instruction import clean_instruction
 from mllm_for3d_ros.language.sentence_encoder import SentenceEncoder
 from mllm_for3d_ros.language.text_head import TOKEN_DIM, TextHead
+from mllm_for3d_ros.teachers.base import Fingerprint, abstention
 from mllm_for3d_ros.teachers.compact.network import INPUT_HEIGHT, INPUT_WIDTH, PixelEmbedder
 from mllm_for3d_ros.types import Frame, ViewAnswer
 
@@ -42,10 +42,10 @@ class CompactTeacher:
         network: PixelEmbedder,
         text_head: TextHead,
         encoder: SentenceEncoder,
-        fingerprint: str = "compact:untrained",
+        weights: str = "untrained",
     ) -> None:
-        """Networks in evaluation mode; see ``CompactTeacher.load``."""
-        self.fingerprint = fingerprint
+        """Networks and the hash of their weights; see ``CompactTeacher.load``."""
+        self.fingerprint = Fingerprint("compact", weights)
         self._network = network.eval().requires_grad_(False)
         self._text_head = text_head.eval().requires_grad_(False)
         self._encoder = encoder
@@ -62,7 +62,7 @@ class CompactTeacher:
         network, text_head = PixelEmbedder(), TextHead()
         fill_module(network, tensors, "network.", path)
         fill_module(text_head, tensors, "text_head.", path)
-        return cls(network, text_head, encoder or SentenceEncoder.load(), f"compact:{card['sha256'][:16]}")
+        return cls(network, text_head, encoder or SentenceEncoder.load(), card["sha256"][:16])
 
     def answer(self, frames: Sequence[Frame], instruction: str) -> list[ViewAnswer]:
         """See ``Teacher.answer``."""
@@ -95,16 +95,11 @@ class CompactTeacher:
         shown = torch.einsum("qhw,dhw->qd", small * inside, embedding)
         evidence = F.normalize(F.normalize(tokens, dim=1) + F.normalize(shown, dim=1), dim=1).numpy()
         return [
-            _abstention(size, f"no pixels above one half ({int(area[i])} of {inside[i].numel()} cells)")
+            abstention(size, f"no pixels above one half ({int(area[i])} of {inside[i].numel()} cells)")
             if area[i] < _MIN_CELLS
             else ViewAnswer(masks[i], evidence[i], float(score[i]))
             for i in range(len(tokens))
         ]
-
-
-def _abstention(size: tuple[int, int], reason: str) -> ViewAnswer:
-    """The answer "not here", with its reason."""
-    return ViewAnswer(np.zeros(size, np.float32), None, 0.0, abstained=reason)
 
 
 def _images(frames: Sequence[Frame]) -> torch.Tensor:
