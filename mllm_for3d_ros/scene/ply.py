@@ -8,10 +8,15 @@ import numpy as np
 
 
 def write_ply(path: Path, points: np.ndarray, colors: np.ndarray, **scalars: np.ndarray) -> None:
-    """Write a binary little-endian PLY; its folder is made.
+    """Write ``ply_bytes`` of the cloud to ``path``; its folder is made."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(ply_bytes(points, colors, **scalars))
+
+
+def ply_bytes(points: np.ndarray, colors: np.ndarray, **scalars: np.ndarray) -> bytes:
+    """A binary little-endian PLY.
 
     Args:
-        path: file to write.
         points: [N, 3] float32 m.
         colors: [N, 3] uint8.
         **scalars: further [N] float32 properties by name, such as ``probability``.
@@ -28,5 +33,4 @@ def write_ply(path: Path, points: np.ndarray, colors: np.ndarray, **scalars: np.
     kinds = {"<f4": "float", "u1": "uchar"}
     header = ["ply", "format binary_little_endian 1.0", f"element vertex {len(rows)}"]
     header += [f"property {kinds[kind]} {name}" for name, kind in fields]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes("\n".join([*header, "end_header", ""]).encode("ascii") + rows.tobytes())
+    return "\n".join([*header, "end_header", ""]).encode("ascii") + rows.tobytes()

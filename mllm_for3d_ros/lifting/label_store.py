@@ -1,0 +1,239 @@
+"""The label store: one folder a scene with its cloud, its pseudo-labels and where they come from.
+
+    scene.json           format, version, provenance, views and the list of labels
+    cloud.ply            the cloud for viewers (x y z red green blue nx ny nz)
+    cloud.safetensors    points, colors, normals, weights, last_seen_ns
+    labels/<id>.safetensors   probability, confidence (float16), view_weights, query; metadata as JSON
+
+Every file is written aside and renamed, labels before the list that names them, so that a killed run
+leaves only finished labels. ``docs/label_store.md`` describes the fields for readers without our code.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import load_file, save
+
+from mllm_for3d_ros import __version__
+from mllm_for3d_ros.errors import LabelStoreError
+from mllm_for3d_ros.scene.ply import ply_bytes
+from mllm_for3d_ros.types import Frame, PseudoLabel, SceneCloud
+
+FORMAT = "mllm_for3d_ros label store"
+VERSION = 1
+SCENE_FILE = "scene.json"
+_CLOUD = ("points", "colors", "normals", "weights", "last_seen_ns")
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """What the labels depend on.
+
+    source: bag or folder, as given. teacher: fingerprint. settings: of mapping and lifting, JSON values.
+    """
+
+    source: str
+    teacher: str
+    settings: dict[str, Any] = field(default_factory=dict)
+    package_version: str = __version__
+
+
+@dataclass(frozen=True)
+class View:
+    """A key view: stamp ns, camera_to_world [4, 4] row by row, image size and pinhole parameters in pixels."""
+
+    stamp_ns: int
+    camera_to_world: list[list[float]]
+    width: int
+    height: int
+    fx: float
+    fy: float
+    cx: float
+    cy: float
+
+    @classmethod
+    def of(cls, frame: Frame) -> View:
+        """The view of ``frame``."""
+        camera = frame.intrinsics
+        pose = [[float(value) for value in row] for row in frame.camera_to_world]
+        return cls(frame.stamp_ns, pose, camera.width, camera.height, camera.fx, camera.fy, camera.cx, camera.cy)
+
+
+class LabelStore:
+    """The labels of one scene on disk; see ``create`` and ``open``."""
+
+    def __init__(self, folder: Path, scene: dict[str, Any]) -> None:
+        """``scene``: the content of its scene.json."""
+        self.folder = folder
+        self._scene = scene
+
+    @classmethod
+    def create(cls, folder: Path, cloud: SceneCloud, views: Sequence[Frame], provenance: Provenance) -> LabelStore:
+        """Start a store in ``folder``, or go on with the one that is there if it is of the same scene.
+
+        Raises:
+            LabelStoreError: the folder holds labels of another source, teacher, settings or cloud, or is damaged.
+        """
+        tensors = {name: np.ascontiguousarray(getattr(cloud, name)) for name in _CLOUD}
+        content = save(tensors)
+        scene = {
+            "format": FORMAT,
+            "version": VERSION,
+            "provenance": asdict(provenance),
+            "frame_id": cloud.frame_id,
+            "voxel_size": cloud.voxel_size,
+            "voxels": len(cloud),
+            "cloud_sha256": hashlib.sha256(content).hexdigest(),
+            "views": [asdict(View.of(frame)) for frame in views],
+            "labels": [],
+        }
+        if (folder / SCENE_FILE).exists():
+            return cls._resumed(folder, scene)
+        (folder / "labels").mkdir(parents=True, exist_ok=True)
+        nx, ny, nz = cloud.normals.T
+        write_whole(folder / "cloud.ply", ply_bytes(cloud.points, cloud.colors, nx=nx, ny=ny, nz=nz))
+        write_whole(folder / "cloud.safetensors", content)
+        store = cls(folder, scene)
+        store._commit()
+        return store
+
+    @classmethod
+    def _resumed(cls, folder: Path, scene: dict[str, Any]) -> LabelStore:
+        store = cls.open(folder)
+        for key in ("provenance", "voxel_size", "cloud_sha256", "views"):
+            if store._scene[key] != scene[key]:
+                raise LabelStoreError(
+                    f"{folder} holds labels with another {key.split('_')[0]}; give another folder or delete that one"
+                )
+        return store
+
+    @classmethod
+    def open(cls, folder: Path) -> LabelStore:
+        """The store in ``folder``.
+
+        Raises:
+            LabelStoreError: there is none, it is damaged, or of a version that this code does not know.
+        """
+        path = folder / SCENE_FILE
+        try:
+            scene = json.loads(path.read_text(encoding="utf-8"))
+            known = scene["format"] == FORMAT
+            version = scene["version"]
+        except (OSError, ValueError, KeyError, TypeError) as cause:
+            raise LabelStoreError(f"{folder} is no label store ({cause}); give a folder with {SCENE_FILE}") from cause
+        if not known or version != VERSION:
+            raise LabelStoreError(f"{path} has version {version}, this package reads {VERSION}; use a matching package")
+        return cls(folder, scene)
+
+    @property
+    def provenance(self) -> Provenance:
+        """What the labels depend on."""
+        return Provenance(**self._scene["provenance"])
+
+    @property
+    def views(self) -> tuple[View, ...]:
+        """The key views, in the order of every label's view weights."""
+        return tuple(View(**view) for view in self._scene["views"])
+
+    @property
+    def instructions(self) -> tuple[str, ...]:
+        """The instructions that have labels, in the order of writing."""
+        return tuple(entry["instruction"] for entry in self._scene["labels"])
+
+    def cloud(self) -> SceneCloud:
+        """The cloud that the labels speak of."""
+        tensors = self._read(self.folder / "cloud.safetensors")
+        rest: dict[str, Any] = {key: self._scene[key] for key in ("voxel_size", "frame_id")}
+        return SceneCloud(**{name: tensors[name] for name in _CLOUD}, **rest)
+
+    def write(self, label: PseudoLabel) -> None:
+        """Add a label, or replace that of the same instruction.
+
+        Raises:
+            ValueError: the label is of another cloud or of other views.
+        """
+        if len(label.probability) != self._scene["voxels"] or len(label.view_weights) != len(self._scene["views"]):
+            raise ValueError(
+                f"the store has {self._scene['voxels']} voxels and {len(self._scene['views'])} views, "
+                f"the label {len(label.probability)} and {len(label.view_weights)}"
+            )
+        name = label_file(label.instruction)
+        write_whole(self.folder / name, _label_bytes(label))
+        entry = {"instruction": label.instruction, "file": name, "presence": round(label.presence, 6)}
+        entry["voxels_above_half"] = int(np.count_nonzero(label.probability >= 0.5))
+        others = [old for old in self._scene["labels"] if old["instruction"] != label.instruction]
+        self._scene["labels"] = [*others, entry]
+        self._commit()
+
+    def read(self, instruction: str) -> PseudoLabel:
+        """The label of ``instruction``.
+
+        Raises:
+            LabelStoreError: there is none, or its file is damaged.
+        """
+        found = [entry for entry in self._scene["labels"] if entry["instruction"] == instruction]
+        if not found:
+            raise LabelStoreError(f"{self.folder} has no label for {instruction!r}; label it first")
+        path = self.folder / found[0]["file"]
+        tensors = self._read(path)
+        with safe_open(path, "numpy") as stored:
+            said = json.loads(stored.metadata()["label"])
+        return PseudoLabel(
+            instruction,
+            tensors["probability"].astype(np.float32),
+            tensors["confidence"].astype(np.float32),
+            tensors.get("query"),
+            tensors["view_weights"],
+            tuple(said["dropped"]),
+            said["presence"],
+        )
+
+    def labels(self) -> Iterator[PseudoLabel]:
+        """All labels, in the order of writing."""
+        return (self.read(instruction) for instruction in self.instructions)
+
+    def _read(self, path: Path) -> dict[str, np.ndarray]:
+        try:
+            return load_file(path)
+        except (OSError, SafetensorError) as cause:
+            raise LabelStoreError(f"{path} cannot be read ({cause}); delete the folder and label again") from cause
+
+    def _commit(self) -> None:
+        text = json.dumps(self._scene, indent=1, ensure_ascii=False) + "\n"
+        write_whole(self.folder / SCENE_FILE, text.encode("utf-8"))
+
+
+def label_file(instruction: str) -> str:
+    """Name of the file of an instruction's label within the store."""
+    return f"labels/{hashlib.sha256(instruction.encode('utf-8')).hexdigest()[:16]}.safetensors"
+
+
+def _label_bytes(label: PseudoLabel) -> bytes:
+    tensors = {
+        "probability": label.probability.astype(np.float16),
+        "confidence": label.confidence.astype(np.float16),
+        "view_weights": np.ascontiguousarray(label.view_weights),
+    }
+    if label.query is not None:
+        tensors["query"] = np.ascontiguousarray(label.query, np.float32)
+    said = {"instruction": label.instruction, "presence": label.presence, "dropped": list(label.dropped)}
+    return save(tensors, {"label": json.dumps(said, ensure_ascii=False)})
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file so that readers, also after a crash, see the old content or all of the new."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    with partial.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)
