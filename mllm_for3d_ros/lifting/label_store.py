@@ -152,8 +152,8 @@ class LabelStore:
     def cloud(self) -> SceneCloud:
         """The cloud that the labels speak of."""
         tensors = self._read(self.folder / "cloud.safetensors")
-        rest: dict[str, Any] = {key: self._scene[key] for key in ("voxel_size", "frame_id")}
-        return SceneCloud(**{name: tensors[name] for name in _CLOUD}, **rest)
+        columns: dict[str, Any] = {name: tensors[name] for name in _CLOUD}
+        return SceneCloud(**columns, voxel_size=self._scene["voxel_size"], frame_id=self._scene["frame_id"])
 
     def write(self, label: PseudoLabel) -> None:
         """Add a label, or replace that of the same instruction.

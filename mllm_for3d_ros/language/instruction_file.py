@@ -1,0 +1,55 @@
+"""Instructions from files: a line each, or JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from mllm_for3d_ros.errors import InstructionError
+from mllm_for3d_ros.language.instruction import clean_instruction
+
+SUFFIXES = (".txt", ".json")
+
+
+def collect_instructions(given: Sequence[str]) -> tuple[str, ...]:
+    """Cleaned instructions, each once, in order of first mention.
+
+    Args:
+        given: sentences, and names of files: a .txt with one instruction a line (lines that start with #
+            are comments), or a .json list of sentences or of objects with the field ``text``.
+
+    Raises:
+        InstructionError: a file cannot be read or is of another form, or there is no instruction at all.
+    """
+    texts: list[str] = []
+    for item in given:
+        texts += _from_file(Path(item)) if item.lower().endswith(SUFFIXES) else [clean_instruction(item)]
+    if not texts:
+        raise InstructionError("no instructions were given; pass sentences, or a .txt or .json file of them")
+    return tuple(dict.fromkeys(texts))
+
+
+def _from_file(path: Path) -> list[str]:
+    try:
+        content = path.read_text(encoding="utf-8")
+        rows: Iterable[object] = json.loads(content) if path.suffix.lower() == ".json" else _lines(content)
+    except (OSError, ValueError) as cause:
+        raise InstructionError(f"instruction file {path} cannot be read ({cause}); give UTF-8 text or JSON") from cause
+    if not isinstance(rows, list):
+        raise InstructionError(f"instruction file {path} must hold a JSON list, got {type(rows).__name__}")
+    return [_cleaned(row, f"{path} entry {number}") for number, row in enumerate(rows, start=1)]
+
+
+def _lines(content: str) -> list[str]:
+    return [line for line in content.splitlines() if line.strip() and not line.lstrip().startswith("#")]
+
+
+def _cleaned(row: object, where: str) -> str:
+    text = row.get("text") if isinstance(row, dict) else row
+    if not isinstance(text, str):
+        raise InstructionError(f"{where} must be a sentence, or an object with the field text")
+    try:
+        return clean_instruction(text)
+    except InstructionError as cause:
+        raise InstructionError(f"{where}: {cause}") from cause
