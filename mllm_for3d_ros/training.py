@@ -103,8 +103,9 @@ def train_student(work: Path, models: Path, steps: int, seed: int) -> None:
     kept_out = paths[::CALIBRATION_SHARE]
     encoder = SentenceEncoder.load()
     embeddings = phrase_tensors("train", encoder).embeddings
-    network = StudentNetwork(len(CLASS_NAMES))
-    network.projector.load_state_dict(_teacher_text_head(models))
+    text_head = _teacher_text_head(models)
+    network = StudentNetwork(TextHead.shaped_like(text_head).classes)
+    network.projector.load_state_dict(text_head)
     settings = StudentSettings(steps=steps, seed=seed)
     training = StudentTraining([p for p in paths if p not in kept_out], embeddings, network, work, settings)
     with tqdm(total=steps, desc="student", unit="step") as bar:
@@ -129,8 +130,9 @@ def load_text_head(work: Path) -> TextHead:
     path = work / "text_head.pt"
     if not path.is_file():
         raise CheckpointError(f"no text head at {path}; run: mllm-for3d train text --work {work}")
-    head = TextHead(len(CLASS_NAMES))
-    head.load_state_dict(torch.load(path, weights_only=True))
+    tensors = torch.load(path, weights_only=True)
+    head = TextHead.shaped_like(tensors)
+    head.load_state_dict(tensors)
     return head.eval().requires_grad_(False)
 
 

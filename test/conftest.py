@@ -17,6 +17,7 @@ def text_head():
     import torch
 
     from mllm_for3d_ros.language.text_head import TextHead
+    from mllm_for3d_ros.rooms.vocabulary import CLASS_NAMES
 
     torch.manual_seed(0)
-    return TextHead()
+    return TextHead(len(CLASS_NAMES))

@@ -23,7 +23,7 @@ def text_accuracy(head: TextHead, encoder: SentenceEncoder) -> dict[str, float]:
         logits = head.logits(phrases.embeddings)
     right = (logits[:, :-1].argmax(1) == phrases.classes).float()
     kinds = np.array([p.kind for p in bank("validation")])
-    rejected = (logits.argmax(1) == phrases.outside).float()
+    rejected = (logits.argmax(1) == head.classes).float()
     return {
         "explicit_top1": round(float(right[kinds == "explicit"].mean()), 4),
         "implicit_top1": round(float(right[kinds == "implicit"].mean()), 4),
@@ -35,6 +35,6 @@ def measure_text(checkpoint: Path | None = None) -> dict[str, float]:
     """``text_accuracy`` of the head in a teacher checkpoint (None: the shipped one)."""
     path = checkpoint or models_dir() / CHECKPOINT
     tensors, _ = load_checkpoint(path, "teacher")
-    head = TextHead().eval()
+    head = TextHead.shaped_like(tensors, "text_head.").eval()
     fill_module(head, tensors, "text_head.", path)
     return text_accuracy(head, SentenceEncoder.load())

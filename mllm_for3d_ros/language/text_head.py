@@ -8,10 +8,13 @@ token that nothing answers to.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import nn
 from torch.nn import functional as F
 
+from mllm_for3d_ros.errors import CheckpointError
 from mllm_for3d_ros.language.sentence_encoder import EMBEDDING_DIM
 
 TOKEN_DIM = 64
@@ -20,7 +23,7 @@ TOKEN_DIM = 64
 class TextHead(nn.Module):
     """Sentence embedding [B, 384] to query token [B, 64] (unit prototypes, convex mixture)."""
 
-    def __init__(self, classes: int = 20, hidden: int = 512, dropout: float = 0.4, sharpness: float = 2.0) -> None:
+    def __init__(self, classes: int, hidden: int = 512, dropout: float = 0.4, sharpness: float = 2.0) -> None:
         """``classes`` prototypes and one more for anything else; ``sharpness`` divides the temperature."""
         super().__init__()
         self.body = nn.Sequential(
@@ -29,6 +32,25 @@ class TextHead(nn.Module):
         self.prototypes = nn.Parameter(torch.randn(classes + 1, TOKEN_DIM))
         self.log_scale = nn.Parameter(torch.tensor(2.3))
         self.sharpness = sharpness
+
+    @classmethod
+    def shaped_like(cls, tensors: Mapping[str, torch.Tensor], prefix: str = "") -> TextHead:
+        """An untrained head with as many prototypes as a checkpoint's ``tensors`` have under ``prefix``.
+
+        A checkpoint keeps the classes of its training, however many the vocabulary has by now.
+
+        Raises:
+            CheckpointError: the checkpoint has no text head.
+        """
+        stored = tensors.get(f"{prefix}prototypes")
+        if stored is None:
+            raise CheckpointError(f"the checkpoint has no {prefix}prototypes; use a checkpoint of this version")
+        return cls(len(stored) - 1)
+
+    @property
+    def classes(self) -> int:
+        """Number of concepts besides "anything else"."""
+        return len(self.prototypes) - 1
 
     @property
     def concepts(self) -> torch.Tensor:

@@ -8,6 +8,7 @@ about 2 m to each side.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import pairwise
 
 import torch
@@ -71,13 +72,23 @@ class SparseUNet(nn.Module):
 class StudentNetwork(nn.Module):
     """SparseUNet with the query side: text embedding to token q, t = Linear(q), s_p = f_p . t + bias."""
 
-    def __init__(self, classes: int = 20) -> None:
+    def __init__(self, classes: int) -> None:
+        """``classes`` is the number of concepts of the query projector besides "anything else"."""
         super().__init__()
         self.unet = SparseUNet()
         self.projector = TextHead(classes=classes)
         self.token_map = nn.Linear(TOKEN_DIM, TOKEN_DIM)
         self.bias = nn.Parameter(torch.tensor(-3.0))
         self.presence_head = nn.Linear(2 * len(PRESENCE_TOP) + 1, 1)
+
+    @classmethod
+    def shaped_like(cls, tensors: Mapping[str, torch.Tensor]) -> StudentNetwork:
+        """An untrained network with as many concepts as a checkpoint's ``tensors``.
+
+        Raises:
+            CheckpointError: the checkpoint has no query projector.
+        """
+        return cls(TextHead.shaped_like(tensors, "projector.").classes)
 
     def mask_logits(self, embeddings: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
         """Logits [Q, N] of query tokens [Q, 64] at voxel ``embeddings`` [N, 64]."""

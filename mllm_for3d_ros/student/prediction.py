@@ -69,7 +69,7 @@ class Student:
         choice = choose_device(device)
         path = checkpoint or models_dir() / CHECKPOINT
         tensors, card = load_checkpoint(path, "student")
-        network = StudentNetwork()
+        network = StudentNetwork.shaped_like(tensors)
         fill_module(network, tensors, "", path)
         student = cls(network, encoder or SentenceEncoder.load(), card, choice.device)
         student.device_note = choice.note

@@ -14,7 +14,7 @@ CARD = {"sha256": "0" * 64, "thresholds": {"mask": 0.5, "presence": 0.4}}
 
 @pytest.fixture
 def student(encoder):
-    return Student(StudentNetwork(), encoder, CARD)
+    return Student(StudentNetwork(3), encoder, CARD)
 
 
 def test_there_is_one_probability_for_each_row_of_the_map(student):

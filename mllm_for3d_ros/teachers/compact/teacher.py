@@ -59,7 +59,7 @@ class CompactTeacher:
         """
         path = checkpoint or models_dir() / CHECKPOINT
         tensors, card = load_checkpoint(path, "teacher")
-        network, text_head = PixelEmbedder(), TextHead()
+        network, text_head = PixelEmbedder(), TextHead.shaped_like(tensors, "text_head.")
         fill_module(network, tensors, "network.", path)
         fill_module(text_head, tensors, "text_head.", path)
         return cls(network, text_head, encoder or SentenceEncoder.load(), card["sha256"][:16])
