@@ -2,31 +2,64 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from mllm_for3d_ros.rooms.furniture import Furniture
 from mllm_for3d_ros.rooms.objects import PlacedObject, footprint_at
 from mllm_for3d_ros.rooms.placement import ROBOT_CLEARANCE, FloorGrid, Footprint, floor_grid, overlaps, reachable
+from mllm_for3d_ros.rooms.supports import CELL
 
 WALLS = ("south", "east", "north", "west")
-_WALL_YAW = {"south": 0.0, "east": np.pi / 2, "north": np.pi, "west": -np.pi / 2}
-_KEEP_FREE = {"door": 0.9, "window": 0.5, "picture": 0.4, "television": 0.6}
+WALL_YAW = {"south": 0.0, "east": np.pi / 2, "north": np.pi, "west": -np.pi / 2}
+_OUTER = ("door", "window")
+_KEEP_FREE = {"door": 0.9, "window": 0.5, "picture": 0.4, "television": 0.6, "mirror": 0.4}
 _TRIES = 24
 _CLEARANCE = 0.06
 _LOW = 0.6
+_GATE_REACH = 0.12
 _GRID_CELL = 0.1
+_LEVEL, _SOFT = 0.006, 0.05
+"""How uneven m a hard and an upholstered surface may be below a thing that rests on it."""
+_GAP = 0.001
+_HIGHEST_TOP = 2.1
 
 Place = tuple[float, tuple[float, float, float]]
 
 
 class Arranger:
-    """A room of ``width`` x ``depth`` m, centred at the origin, that is being filled."""
+    """A room of ``width`` x ``depth`` m, centred at the origin, that is being filled.
 
-    def __init__(self, width: float, depth: float, height: float, rng: np.random.Generator) -> None:
+    inner_walls: those of ``WALLS`` that have another room behind them: no window or door hangs there.
+    """
+
+    def __init__(
+        self,
+        width: float,
+        depth: float,
+        height: float,
+        rng: np.random.Generator,
+        inner_walls: frozenset[str] = frozenset(),
+    ) -> None:
         self.width, self.depth, self.height = width, depth, height
         self.rng = rng
         self.placed: list[PlacedObject] = []
         self._zones: list[Footprint] = []
+        self._gates: list[Footprint] = []
+        self._outer_walls = tuple(wall for wall in WALLS if wall not in inner_walls)
+
+    def keep_way(self, footprint: Footprint) -> None:
+        """Let nothing but carpets be put into ``footprint`` from now on."""
+        self._zones.append(footprint)
+
+    def keep_gate(self, point: tuple[float, float]) -> None:
+        """Keep the floor at ``point`` (x, y) m a place where the robot can get to."""
+        self._gates.append(Footprint(point, (0.0, 0.0), 0.0, 0.0, 0.0))
+
+    def place(self, furniture: Furniture, place: Place) -> bool:
+        """Put ``furniture`` at ``place`` (yaw rad, position m); False if it does not fit there."""
+        return self._put(furniture, place)
 
     def add(self, furniture: Furniture) -> bool:
         """Find a place for ``furniture`` and put it there; False if no try fits."""
@@ -53,31 +86,54 @@ class Arranger:
                 return True
         return False
 
-    def add_on_top(self, thing: Furniture, support: PlacedObject) -> bool:
-        """Put the small ``thing`` on top of ``support``; False if it does not fit there."""
-        size = footprint_at(thing, 0.0, (0, 0, 0))
-        radius = float(np.hypot(*size.half)) + 0.02
-        room = np.asarray(support.footprint.half) - radius
-        if (room <= 0).any():
-            return False
+    def add_on_top(
+        self, thing: Furniture, support: PlacedObject, snug: bool = False, facing: float | None = None
+    ) -> bool:
+        """Rest the small ``thing`` on ``support`` where its top is level; False if it fits nowhere.
+
+        Args:
+            thing: what to put down.
+            support: stands already.
+            snug: as far back (-y) as it goes, such as a cushion in a sofa.
+            facing: yaw rad in the support's frame, about which it is turned a little; any without.
+        """
+        half = np.asarray(support.footprint.half)
         for _ in range(_TRIES):
-            xy = np.asarray(support.footprint.center) + self.rng.uniform(-room, room) @ support.footprint.axes
-            place = (float(self.rng.uniform(-np.pi, np.pi)), (float(xy[0]), float(xy[1]), support.footprint.high))
-            if self._put(thing, place):
-                return True
+            turn = self.rng.uniform(-np.pi, np.pi) if facing is None else facing + self.rng.normal(0.0, 0.12)
+            x, y = self.rng.uniform(-half, half)
+            rows = np.arange(-half[1], half[1], 0.04) if snug else (y,)
+            for row in rows:
+                if self._rest(thing, support, float(turn), np.array([x, row])):
+                    return True
         return False
 
-    def _put(self, furniture: Furniture, place: Place, clearance: float = _CLEARANCE) -> bool:
-        """Place ``furniture`` if nothing is in the way and the floor stays passable."""
+    def _rest(self, thing: Furniture, support: PlacedObject, turn: float, spot: np.ndarray) -> bool:
+        """Put ``thing`` down at ``spot`` [2] of the support's frame if the surface below it is level there."""
+        c, s = np.cos(turn), np.sin(turn)
+        feet = _samples(thing) @ np.array([[c, s], [-s, c]]) + spot
+        heights = support.top.under(feet)
+        high, low = float(heights.max()), float(heights.min())
+        if not high - low < (_SOFT if support.class_name in ("sofa", "bed", "chair") else _LEVEL):
+            return False
+        turned = support.footprint.axes
+        xy = spot @ turned + np.asarray(support.position)[:2]
+        place = (support.yaw + turn, (float(xy[0]), float(xy[1]), support.position[2] + high + _GAP))
+        return place[1][2] <= _HIGHEST_TOP and self._put(thing, place, 0.015, support)
+
+    def _put(
+        self, furniture: Furniture, place: Place, clearance: float = _CLEARANCE, support: PlacedObject | None = None
+    ) -> bool:
+        """Place ``furniture`` if nothing but its ``support`` is in the way and the floor stays passable."""
         yaw, position = place
-        new = PlacedObject(len(self.placed) + 1, furniture.class_name, furniture, yaw, position)
+        below = support.instance_id if support else 0
+        new = PlacedObject(len(self.placed) + 1, furniture.class_name, furniture, yaw, position, below)
         print_ = new.footprint
         if not self._inside(print_):
             return False
         if furniture.mount == "carpet":
             if not self._carpet_visible(new):
                 return False
-        elif not self._is_free(new, clearance) or not self._passable(new):
+        elif not self._is_free(new, clearance) or not (support or self._passable(new)):
             return False
         self.placed.append(new)
         if furniture.class_name in _KEEP_FREE:
@@ -98,7 +154,7 @@ class Arranger:
         return Footprint((float(center[0]), float(center[1])), half, box.yaw, box.low + 0.02, box.high)
 
     def _is_free(self, new: PlacedObject, clearance: float) -> bool:
-        solid = [other for other in self.placed if other.furniture.mount != "carpet"]
+        solid = [o for o in self.placed if o.furniture.mount != "carpet" and o.instance_id != new.support]
         if any(overlaps(new.footprint, other.footprint, clearance) for other in solid):
             return False
         if any(overlaps(new.footprint, zone) for zone in self._zones):
@@ -115,7 +171,13 @@ class Arranger:
         grid = robot_floor(self.width, self.depth, everything)
         if grid.main_area < max(0.9, 0.13 * self.width * self.depth):
             return False
-        return all(reachable(grid, other.footprint, 0.95) for other in everything if other.footprint.low < _LOW)
+        if not all(reachable(grid, gate, _GATE_REACH) for gate in self._gates):
+            return False
+        return all(
+            reachable(grid, other.footprint, 0.95)
+            for other in everything
+            if other.footprint.low < _LOW and not other.support
+        )
 
     def _carpet_visible(self, new: PlacedObject) -> bool:
         """Whether a carpet lies on no other carpet and most of it is bare."""
@@ -131,14 +193,15 @@ class Arranger:
 
     def _wall_place(self, furniture: Furniture, gap: float, turn: float = 0.0) -> Place:
         """A place with the back ``gap`` m from a random wall, more often near the corners than midway."""
-        wall = WALLS[int(self.rng.integers(4))]
+        walls = self._outer_walls if furniture.class_name in _OUTER else WALLS
+        wall = walls[int(self.rng.integers(len(walls)))]
         length, reach = (self.width, self.depth) if wall in ("south", "north") else (self.depth, self.width)
         box = footprint_at(furniture, turn, (0.0, 0.0, 0.0))
         extent = np.ptp(box.corners[:, 0])
         along = (self.rng.beta(0.7, 0.7) - 0.5) * max(length - extent - 0.1, 0.0)
         local = np.array([along - (box.corners[:, 0].max() + box.corners[:, 0].min()) / 2, 0.0])
         local[1] = -reach / 2 + gap - box.corners[:, 1].min()
-        yaw = _WALL_YAW[wall]
+        yaw = WALL_YAW[wall]
         c, s = np.cos(yaw), np.sin(yaw)
         x, y = c * local[0] - s * local[1], s * local[0] + c * local[1]
         return yaw + turn, (float(x), float(y), 0.0)
@@ -161,12 +224,27 @@ class Arranger:
         return float(quarter + jitter), (float(x), float(y), 0.0)
 
 
+def _samples(thing: Furniture) -> np.ndarray:
+    """[N, 2] points of the rectangle that ``thing`` covers, its edges included, at most ``CELL`` m apart."""
+    half = footprint_at(thing, 0.0, (0.0, 0.0, 0.0)).half
+    x, y = (np.linspace(-h, h, int(np.ceil(2 * h / CELL)) + 1) for h in half)
+    return np.stack(np.meshgrid(x, y), -1).reshape(-1, 2)
+
+
 def obstacles(placed: list[PlacedObject] | tuple[PlacedObject, ...], below: float = 1.8) -> list[Footprint]:
-    """Footprints that a robot of height ``below`` m must not touch: all but carpets and high things."""
-    solid = [thing for thing in placed if thing.furniture.mount != "carpet"]
+    """Footprints that a robot of height ``below`` m must not touch: all but carpets, high and carried things."""
+    solid = [thing for thing in placed if thing.furniture.mount != "carpet" and not thing.support]
     return [thing.footprint for thing in solid if thing.footprint.low < below]
 
 
-def robot_floor(width: float, depth: float, placed: list[PlacedObject] | tuple[PlacedObject, ...]) -> FloorGrid:
-    """The floor on which a robot may stand; ``main`` keeps a little more than 0.3 m from everything."""
-    return floor_grid(width, depth, obstacles(placed), ROBOT_CLEARANCE + 0.05, _GRID_CELL)
+def robot_floor(
+    width: float,
+    depth: float,
+    placed: list[PlacedObject] | tuple[PlacedObject, ...],
+    walls: Sequence[Footprint] = (),
+) -> FloorGrid:
+    """The floor on which a robot may stand; ``main`` keeps a little more than 0.3 m from everything.
+
+    walls: what fills the bounding box beside the rooms and their doorways, see ``shell.solid_footprints``.
+    """
+    return floor_grid(width, depth, [*walls, *obstacles(placed)], ROBOT_CLEARANCE + 0.05, _GRID_CELL)

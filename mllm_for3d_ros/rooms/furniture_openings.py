@@ -101,6 +101,15 @@ def build_door(rng: np.random.Generator) -> Furniture:
     return assemble("door", parts + _handle(rng, w, pick(rng, (-1, 1))), "wall")
 
 
+def build_door_leaf(rng: np.random.Generator, w: float, h: float) -> Furniture:
+    """The leaf of an open door, ``w`` x ``h`` m, free of its frame and stiff in the room."""
+    kind = pick(rng, ("flat", "panels", "panels", "glazed", "planks"))
+    leaf = pick(rng, (wood(rng), Material(jitter(rng, (0.93, 0.93, 0.91), 0.02)), paint(rng, 0.6)))
+    line = Material(shade(leaf.color, 0.72), shade(leaf.color, 0.62), leaf.texture, leaf.scale)
+    parts = [box((w, 0.035, h), leaf, (0, 0.0175, 0)), *_door_face(rng, kind, w, h, leaf, line)]
+    return assemble("door", parts + _handle(rng, w, pick(rng, (-1, 1))), against_wall=False)
+
+
 def _door_face(rng: np.random.Generator, kind: str, w: float, h: float, leaf: Material, line: Material) -> list[Part]:
     y = 0.037
     if kind == "panels":

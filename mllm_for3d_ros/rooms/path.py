@@ -18,6 +18,7 @@ MAX_DEPTH = 4.5
 WELL_SEEN = 0.0025  # share of the image's pixels
 _PLANS = 8
 _TURNS = 2.0
+_TURNS_PER_ROOM = 1.3
 _FASTEST = np.radians(26)
 
 
@@ -32,20 +33,26 @@ def camera_pose(position: np.ndarray, yaw: float, pitch: float) -> np.ndarray:
 
 
 def robot_path(room: Room, frames: int, rng: np.random.Generator, renderer: Renderer | None = None) -> np.ndarray:
-    """[frames, 4, 4] float64 camera_to_world of a smooth closed tour that looks all around the room.
+    """[frames, 4, 4] float64 camera_to_world of a smooth tour that looks all around every room.
 
-    The camera is 1.0-1.6 m high, pitched 5-25 degrees down, never nearer than 0.3 m to furniture. Of
-    several plans the one is taken that sees the labelled objects best and stares least at near walls.
+    In a single room the tour is closed; in an apartment it leads from room to room through the
+    doorways. The camera is 1.0-1.6 m high, pitched 5-25 degrees down, never nearer than 0.3 m to
+    furniture. Of several plans the one is taken that sees the labelled objects best and stares least at
+    near walls.
     """
     renderer = renderer or Renderer(room)
-    grid = robot_floor(room.width, room.depth, room.objects)
+    grid = _floor(room)
     best, best_score = np.empty((0, 4, 4)), -1.0
     for _ in range(_PLANS):
-        plan = _plan(grid, frames, rng)
+        plan = _plan(room, grid, frames, rng)
         score = _score(plan, room, renderer)
         if score > best_score:
             best, best_score = plan, score
     return best
+
+
+def _floor(room: Room) -> FloorGrid:
+    return robot_floor(room.width, room.depth, room.objects, room.solid)
 
 
 def seen_well(poses: np.ndarray, renderer: Renderer) -> dict[int, int]:
@@ -65,7 +72,8 @@ def _count_seen(instance: np.ndarray, depth: np.ndarray, counts: dict[int, int])
 def random_views(room: Room, n: int, rng: np.random.Generator, renderer: Renderer | None = None) -> np.ndarray:
     """[n, 4, 4] float64 diverse viewpoints from the free floor; three of four look at a random object."""
     renderer = renderer or Renderer(room)
-    points = _free_points(robot_floor(room.width, room.depth, room.objects))
+    everywhere = _free_points(_floor(room))
+    in_room = room.room_at(everywhere)
     views = []
     for _ in range(n):
         labelled = room.labelled
@@ -74,9 +82,11 @@ def random_views(room: Room, n: int, rng: np.random.Generator, renderer: Rendere
             name = classes[int(rng.integers(len(classes)))]
             same = [thing for thing in labelled if thing.class_name == name]
             target = same[int(rng.integers(len(same)))]
+            home = int(room.room_at(target.box.mean(0, keepdims=True)[:, :2])[0])
+            points = everywhere[in_room == home] if (in_room == home).any() else everywhere
             views.append(_view_of(target.instance_id, target.box, points, renderer, rng))
         else:
-            position = _standpoint(points, rng)
+            position = _standpoint(everywhere, rng)
             views.append(camera_pose(position, rng.uniform(-np.pi, np.pi), np.radians(rng.uniform(0, 25))))
     return np.stack(views) if views else np.empty((0, 4, 4))
 
@@ -127,12 +137,13 @@ def _score(poses: np.ndarray, room: Room, renderer: Renderer) -> float:
     return seen / max(len(labelled), 1) + 0.5 * open_views / max(len(poses), 1)
 
 
-def _plan(grid: FloorGrid, frames: int, rng: np.random.Generator) -> np.ndarray:
-    """One tour: a loop over the free floor during which the camera turns round twice."""
-    xy = _loop(grid, frames, rng)
+def _plan(room: Room, grid: FloorGrid, frames: int, rng: np.random.Generator) -> np.ndarray:
+    """One tour over the free floor during which the camera turns round twice, in an apartment more often."""
+    xy = _tour(room, grid, frames, rng)
     time = np.arange(frames) / max(frames, 1)
-    turns = float(rng.choice([-_TURNS, _TURNS]))
-    yaw = _turning(grid, xy, rng.uniform(-np.pi, np.pi), turns)
+    turns = float(rng.choice([-1.0, 1.0])) * max(_TURNS, _TURNS_PER_ROOM * len(room.rooms))
+    bounds = np.array([one.bounds for one in room.rooms])[room.room_at(xy)]
+    yaw = _turning(bounds, xy, rng.uniform(-np.pi, np.pi), turns)
     wave = np.sin(2 * np.pi * (rng.uniform(0.4, 0.6) * turns * time + rng.random()))
     pitch = np.radians(15.0 + 8.0 * wave)
     height = rng.uniform(1.1, 1.5) + 0.05 * np.sin(2 * np.pi * (time + rng.random()))
@@ -140,18 +151,19 @@ def _plan(grid: FloorGrid, frames: int, rng: np.random.Generator) -> np.ndarray:
     return np.stack(poses) if poses else np.empty((0, 4, 4))
 
 
-def _turning(grid: FloorGrid, xy: np.ndarray, start: float, turns: float) -> np.ndarray:
-    """[frames] yaw rad that turns round ``turns`` times, slowly over far views and fast past near walls."""
-    corner = grid.centers[-1, -1]
+def _turning(bounds: np.ndarray, xy: np.ndarray, start: float, turns: float) -> np.ndarray:
+    """[frames] yaw rad that turns round ``turns`` times, slowly over far views and fast past near walls.
+
+    bounds: [frames, 4] m of the room that each point of ``xy`` [frames, 2] lies in.
+    """
 
     def walk(speed: float) -> np.ndarray:
         yaw = np.empty(len(xy) + 1)
         yaw[0] = start
         for i, (x, y) in enumerate(xy):
             c, s = np.cos(yaw[i]), np.sin(yaw[i])
-            reach = min(
-                (corner[0] - np.sign(c) * x) / max(abs(c), 1e-6), (corner[1] - np.sign(s) * y) / max(abs(s), 1e-6)
-            )
+            wall_x, wall_y = bounds[i, 2 if c > 0 else 0], bounds[i, 3 if s > 0 else 1]
+            reach = min(abs(wall_x - x) / max(abs(c), 1e-6), abs(wall_y - y) / max(abs(s), 1e-6))
             yaw[i + 1] = yaw[i] + np.sign(turns) * min(speed / min(max(reach, 0.8), 3.5), _FASTEST)
         return yaw
 
@@ -162,16 +174,46 @@ def _turning(grid: FloorGrid, xy: np.ndarray, start: float, turns: float) -> np.
     return walk(low)[:-1]
 
 
-def _loop(grid: FloorGrid, frames: int, rng: np.random.Generator) -> np.ndarray:
-    """[frames, 2] m points of a closed path over the main free area, evenly spaced."""
+def _tour(room: Room, grid: FloorGrid, frames: int, rng: np.random.Generator) -> np.ndarray:
+    """[frames, 2] m points of a path over the main free area, evenly spaced; closed in a single room."""
     cells = np.argwhere(grid.main) if grid.main.any() else np.argwhere(grid.distance == grid.distance.max())[:1]
-    stops = _spread(cells, int(rng.integers(4, 7)), rng)
+    stops = _stops(room, grid, cells, rng)
+    closed = len(room.rooms) == 1
     predecessors, rows = _shortest_paths(grid, cells, stops)
     track: list[int] = []
-    for k, stop in enumerate(stops):
-        track += _trace(predecessors[k], int(stop), int(stops[(k + 1) % len(stops)]))
+    for k in range(len(stops) if closed else len(stops) - 1):
+        track += _trace(predecessors[k], int(stops[k]), int(stops[(k + 1) % len(stops)]))
     index = np.asarray(track or [int(stops[0])])
-    return _resample(_smooth(grid, rows[index]), frames)
+    return _resample(_smooth(grid, rows[index], closed), frames, closed)
+
+
+def _stops(room: Room, grid: FloorGrid, cells: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Rows of ``cells`` [C, 2] to visit, in order: some in each room, rooms in the order of their doorways."""
+    home = room.room_at(grid.centers[tuple(cells.T)])
+    fewest_most = (4, 7) if len(room.rooms) == 1 else (3, 5)
+    stops: list[int] = []
+    for index in _room_order(room):
+        mine = np.flatnonzero(home == index)
+        if len(mine):
+            loop = mine[_spread(cells[mine], int(rng.integers(*fewest_most)), rng)]
+            if stops:
+                nearest = np.linalg.norm(cells[loop] - cells[stops[-1]], axis=1).argmin()
+                loop = np.roll(loop, -int(nearest))
+            stops += [int(one) for one in loop]
+    return np.array(stops)
+
+
+def _room_order(room: Room) -> list[int]:
+    """Indices of the rooms from one end of the chain that the doorways make of them to the other."""
+    joined: dict[int, list[int]] = {index: [] for index in range(len(room.rooms))}
+    for doorway in room.doorways:
+        a, b = doorway.rooms
+        joined[a].append(b)
+        joined[b].append(a)
+    order = [min(joined, key=lambda index: len(joined[index]))]
+    while len(order) < len(joined):
+        order.append(next(index for index in joined[order[-1]] if index not in order))
+    return order
 
 
 def _spread(cells: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
@@ -216,11 +258,11 @@ def _trace(predecessors: np.ndarray, start: int, end: int) -> list[int]:
     return backwards[::-1]
 
 
-def _smooth(grid: FloorGrid, track: np.ndarray) -> np.ndarray:
-    """Round the corners of the closed ``track`` [P, 2] m as far as the clearance allows."""
-    dense = _resample(track, 400)
+def _smooth(grid: FloorGrid, track: np.ndarray, closed: bool) -> np.ndarray:
+    """Round the corners of ``track`` [P, 2] m as far as the clearance allows."""
+    dense = _resample(track, 400, closed)
     for sigma in (24.0, 16.0, 10.0, 6.0, 3.0):
-        smooth = gaussian_filter1d(dense, sigma, axis=0, mode="wrap")
+        smooth = gaussian_filter1d(dense, sigma, axis=0, mode="wrap" if closed else "nearest")
         if _clearances(grid, smooth).min() >= ROBOT_CLEARANCE + 0.05:
             return smooth
     return dense
@@ -235,9 +277,9 @@ def _clearances(grid: FloorGrid, points: np.ndarray) -> np.ndarray:
     return grid.distance[index[:, 1], index[:, 0]] - away
 
 
-def _resample(track: np.ndarray, count: int) -> np.ndarray:
-    """[count, 2] points evenly spaced along the closed polyline ``track``."""
-    closed = np.concatenate([track, track[:1]])
-    along = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(closed, axis=0), axis=1))])
-    at = np.arange(count) / max(count, 1) * along[-1]
-    return np.column_stack([np.interp(at, along, closed[:, k]) for k in range(2)])
+def _resample(track: np.ndarray, count: int, closed: bool) -> np.ndarray:
+    """[count, 2] points evenly spaced along the polyline ``track``, back to its start if ``closed``."""
+    line = np.concatenate([track, track[:1]]) if closed else track
+    along = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(line, axis=0), axis=1))])
+    at = np.arange(count) / max(count if closed else count - 1, 1) * along[-1]
+    return np.column_stack([np.interp(at, along, line[:, k]) for k in range(2)])

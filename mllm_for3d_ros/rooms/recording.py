@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mllm_for3d_ros.rooms.path import robot_path
+from mllm_for3d_ros.rooms.pose_noise import with_pose_noise
 from mllm_for3d_ros.rooms.render import Renderer
 from mllm_for3d_ros.rooms.room import make_room
 from mllm_for3d_ros.rooms.vocabulary import class_index
@@ -67,9 +68,19 @@ class RoomsRecording:
 
     Depths are whole millimetres (float32 millimetres times float32 0.001), so a 16UC1 bag holds the
     same values. Frames are rendered when first asked for and then kept (about 0.5 MB each).
+
+    ``pose_noise`` (m, rad) is the error (root mean square over the tour) of the poses that the frames
+    carry. Images and ground truth are made with the true ``poses`` and do not change.
     """
 
-    def __init__(self, seed: int, frames: int = 60, width: int = 320, height: int = 240) -> None:
+    def __init__(
+        self,
+        seed: int,
+        frames: int = 60,
+        width: int = 320,
+        height: int = 240,
+        pose_noise: tuple[float, float] = (0.0, 0.0),
+    ) -> None:
         if frames < 1:
             raise ValueError(f"frames must be at least 1, got {frames}")
         self.seed = seed
@@ -77,6 +88,7 @@ class RoomsRecording:
         self.intrinsics = rooms_camera(width, height)
         self._renderer = Renderer(self.room)
         self.poses = robot_path(self.room, frames, np.random.default_rng([5, seed]), self._renderer)
+        self.tracked_poses = with_pose_noise(self.poses, *pose_noise, np.random.default_rng([12, seed]))
         self._shots: dict[int, _Shot] = {}
 
     def __len__(self) -> int:
@@ -91,7 +103,7 @@ class RoomsRecording:
             raise IndexError(f"frame {index} of a recording with {len(self)} frames")
         shot = self._shot(index)
         depth = _metres(shot.depth_mm)
-        return Frame(EPOCH_NS + index * PERIOD_NS, shot.color, depth, self.intrinsics, self.poses[index])
+        return Frame(EPOCH_NS + index * PERIOD_NS, shot.color, depth, self.intrinsics, self.tracked_poses[index])
 
     @property
     def instances(self) -> list[np.ndarray]:

@@ -12,6 +12,8 @@ from mllm_for3d_ros.rooms.sensor import noisy_depth, photograph
 from mllm_for3d_ros.rooms.shading import shade, shadow_rays
 from mllm_for3d_ros.types import Intrinsics
 
+_MARGIN = 0.02  # m by which the glow of a lamp reaches into the walls of its room
+
 
 @dataclass(frozen=True)
 class RoomView:
@@ -42,13 +44,13 @@ class _Soup:
 
 
 class Renderer:
-    """Renders one room. Not thread-safe; uses one core."""
+    """Renders one scene, without ceilings if ``roof`` is False. Not thread-safe; uses one core."""
 
-    def __init__(self, room: Room) -> None:
+    def __init__(self, room: Room, roof: bool = True) -> None:
         import open3d as o3d
 
         self.room = room
-        self._soup = _gather(room)
+        self._soup = _gather(room, roof)
         self._tensor = o3d.core.Tensor.from_numpy
         self._scene = o3d.t.geometry.RaycastingScene(nthreads=1)
         self._scene.add_triangles(self._tensor(self._soup.vertices), self._tensor(self._soup.triangles))
@@ -127,6 +129,10 @@ class Renderer:
                 shadow_rays(half, reached, self._lights[row, :3], towards)
                 hidden = self._scene.test_occlusions(self._tensor(towards), 0.0, 0.999, nthreads=1).numpy()
                 blocked[row] = hidden.repeat(2)[: len(rays)]
+            elif np.isfinite(light.within).all():
+                hit = half[:, :2] + reached[:, None] * half[:, 3:5]
+                low, high = np.array(light.within[:2]) - _MARGIN, np.array(light.within[2:]) + _MARGIN
+                blocked[row] = ((hit < low) | (hit > high)).any(1).repeat(2)[: len(rays)]
         return blocked
 
     def _instances(self, triangle: np.ndarray) -> np.ndarray:
@@ -134,9 +140,9 @@ class Renderer:
         return np.where(triangle >= 0, ids, 0).astype(np.int32)
 
 
-def _gather(room: Room) -> _Soup:
+def _gather(room: Room, roof: bool) -> _Soup:
     """Merge the shell and all objects of ``room``."""
-    entries: list[tuple[Part, int]] = [(part, 0) for part in room.shell()]
+    entries: list[tuple[Part, int]] = [(part, 0) for part in room.shell(roof)]
     poses = [(1.0, 0.0, 0.0, 0.0, 0.0)]
     for row, thing in enumerate(room.objects, start=1):
         poses.append((np.cos(thing.yaw), np.sin(thing.yaw), *thing.position))

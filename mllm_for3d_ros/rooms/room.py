@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import functools
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from mllm_for3d_ros.rooms.arrange import Arranger
+from mllm_for3d_ros.rooms.apartment import FloorPlan, draw_apartment, is_apartment, prepare_doorways, single_room
+from mllm_for3d_ros.rooms.arrange import Arranger, robot_floor
 from mllm_for3d_ros.rooms.contents import (
     ROOM_KINDS,
     draw_ceiling_material,
     draw_contents,
     draw_floor_material,
-    draw_size,
     draw_wall_material,
 )
 from mllm_for3d_ros.rooms.furniture import CLUTTER_KINDS, build_clutter, build_furniture
-from mllm_for3d_ros.rooms.mesh import Material, Part
+from mllm_for3d_ros.rooms.furniture_base import surface
+from mllm_for3d_ros.rooms.mesh import Part
 from mllm_for3d_ros.rooms.objects import PlacedObject
+from mllm_for3d_ros.rooms.placement import Footprint
+from mllm_for3d_ros.rooms.shell import Doorway, SubRoom, doorway_frame, room_shell, solid_footprints
 from mllm_for3d_ros.rooms.vocabulary import CLASS_NAMES
 
 _ORDER = (
@@ -25,15 +29,20 @@ _ORDER = (
     "television table chair lamp plant bin picture rug"
 ).split()
 _BUILDS = 4
+_FEWEST_CELLS = 40  # of the free floor in each room of an apartment that can be got to
 
 
 @dataclass(frozen=True)
 class Light:
-    """A point light: position [3] m, strength (1 lights a surface 2 m away well), whether it casts shadows."""
+    """A point light: position [3] m, strength (1 lights a surface 2 m away well), whether it casts shadows.
+
+    within: least x, least y, greatest x, greatest y m of the room that a light without shadows stays in.
+    """
 
     position: tuple[float, float, float]
     strength: float
     shadows: bool = True
+    within: tuple[float, float, float, float] = (-np.inf, -np.inf, np.inf, np.inf)
 
 
 @dataclass(frozen=True)
@@ -49,16 +58,19 @@ class Look:
 
 @dataclass(frozen=True)
 class Room:
-    """A room centred at the origin of the world, floor at z = 0, x to the east, y to the north, metres."""
+    """A scene: one furnished room, or an apartment of several that are joined by doorways.
+
+    Floor at z = 0, x to the east, y to the north, metres; the bounding box of all rooms, ``width`` x
+    ``depth``, is centred at the origin. kind: that of the room, or "apartment".
+    """
 
     seed: int
     kind: str
     width: float
     depth: float
     height: float
-    floor: Material
-    ceiling: Material
-    walls: tuple[Material, Material, Material, Material]
+    rooms: tuple[SubRoom, ...]
+    doorways: tuple[Doorway, ...]
     objects: tuple[PlacedObject, ...]
     lights: tuple[Light, ...]
     look: Look
@@ -71,56 +83,102 @@ class Room:
 
     @property
     def labelled(self) -> tuple[PlacedObject, ...]:
-        """The objects that belong to one of the 20 classes."""
+        """The objects that belong to one of the classes."""
         return tuple(thing for thing in self.objects if thing.is_labelled)
 
-    def shell(self) -> tuple[Part, ...]:
-        """Floor, ceiling and the south, east, north and west wall, in world coordinates."""
-        w, d, h = self.width / 2, self.depth / 2, self.height
-        south_west, south_east, north_east, north_west = (-w, -d), (w, -d), (w, d), (-w, d)
-        rounds = [
-            (south_west, south_east),
-            (south_east, north_east),
-            (north_east, north_west),
-            (north_west, south_west),
-        ]
-        walls = [
-            _quad([(*a, 0), (*b, 0), (*b, h), (*a, h)], material)
-            for (a, b), material in zip(rounds, self.walls, strict=True)
-        ]
-        corners = (south_west, south_east, north_east, north_west)
-        floor = _quad([(*c, 0.0) for c in corners], self.floor)
-        ceiling = _quad([(*c, h) for c in reversed(corners)], self.ceiling)
-        return (floor, ceiling, *walls)
+    def shell(self, roof: bool = True) -> tuple[Part, ...]:
+        """Floors, ceilings (unless ``roof`` is False), walls and the frames of doorways, in world coordinates."""
+        parts = [part for room in self.rooms for part in room_shell(room, self.doorways, roof)]
+        for doorway in self.doorways:
+            parts += doorway_frame(doorway, self.rooms[doorway.rooms[0]].floor)
+        return tuple(parts)
 
+    @functools.cached_property
+    def solid(self) -> tuple[Footprint, ...]:
+        """What fills the bounding box beside rooms and doorways."""
+        return tuple(solid_footprints(self.rooms, self.doorways))
 
-def _quad(corners: list[tuple[float, float, float]], material: Material) -> Part:
-    return Part(np.array(corners, np.float32), np.array([[0, 1, 2], [0, 2, 3]], np.int32), material)
+    def room_at(self, points: np.ndarray) -> np.ndarray:
+        """[N] index into ``rooms`` of the room that each of ``points`` [N, 2] m lies in, or the nearest to it."""
+        bounds = np.array([room.bounds for room in self.rooms])
+        outside = np.maximum(bounds[:, None, :2] - points, points - bounds[:, None, 2:]).max(-1)
+        return np.asarray(outside.argmin(0))
 
 
 def make_room(seed: int) -> Room:
-    """The room of ``seed``; the same seed always gives the same room."""
+    """The scene of ``seed``; the same seed always gives the same scene."""
     rng = np.random.default_rng([20_260_101, seed])
-    kind = ROOM_KINDS[int(rng.integers(len(ROOM_KINDS)))]
-    width, depth, height = draw_size(kind, rng)
-    wall = draw_wall_material(kind, rng)
-    accent = draw_wall_material(kind, rng) if rng.random() < 0.4 else wall
-    arranger = Arranger(width, depth, height, rng)
-    _furnish(arranger, draw_contents(kind, rng), rng)
-    _clutter(arranger, rng)
+    room = _draw_scene(seed, rng)
+    while not _is_joined(room):
+        room = _draw_scene(seed, rng)
+    return room
+
+
+def _is_joined(room: Room) -> bool:
+    """Whether a robot can get from each room of an apartment to every other."""
+    if len(room.rooms) == 1:
+        return True
+    grid = robot_floor(room.width, room.depth, room.objects, room.solid)
+    cells = np.bincount(room.room_at(grid.centers[grid.main]), minlength=len(room.rooms))
+    return bool(cells.min() >= _FEWEST_CELLS)
+
+
+def _draw_scene(seed: int, rng: np.random.Generator) -> Room:
+    """One try at the scene of ``seed``."""
+    if is_apartment(seed):
+        plan = draw_apartment(rng)
+    else:
+        plan = single_room(ROOM_KINDS[int(rng.integers(len(ROOM_KINDS)))], rng)
+    rooms: list[SubRoom] = []
+    objects: list[PlacedObject] = []
+    lights: list[Light] = []
+    for index in range(len(plan.plots)):
+        room, placed, lit = _make_sub_room(plan, index, rng)
+        rooms.append(room)
+        objects += [_moved(thing, len(objects), room.center) for thing in placed]
+        lights += [_lit_from(light, room) for light in lit]
+    kind = rooms[0].kind if len(rooms) == 1 else "apartment"
+    doorways = tuple(Doorway(o.plots, o.center, o.runs_along_x, o.width, o.height, surface(rng)) for o in plan.openings)
     return Room(
-        seed,
-        kind,
-        width,
-        depth,
-        height,
-        draw_floor_material(kind, rng),
+        seed, kind, *plan.size, plan.height, tuple(rooms), doorways, tuple(objects), tuple(lights), _draw_look(rng)
+    )
+
+
+def _make_sub_room(
+    plan: FloorPlan, index: int, rng: np.random.Generator
+) -> tuple[SubRoom, list[PlacedObject], list[Light]]:
+    """One room of the plan, and its objects and lights as if it were centred at the origin."""
+    plot = plan.plots[index]
+    wall = draw_wall_material(plot.kind, rng)
+    accent = draw_wall_material(plot.kind, rng) if rng.random() < 0.4 else wall
+    arranger = Arranger(plot.width, plot.depth, plan.height, rng, plan.inner_walls(index))
+    prepare_doorways(arranger, plan, index, rng)
+    _furnish(arranger, draw_contents(plot.kind, rng), rng)
+    _clutter(arranger, rng)
+    room = SubRoom(
+        plot.kind,
+        plot.center,
+        plot.width,
+        plot.depth,
+        plan.height,
+        draw_floor_material(plot.kind, rng),
         draw_ceiling_material(rng),
         (accent, wall, wall, wall),
-        tuple(arranger.placed),
-        _draw_lights(arranger, rng),
-        _draw_look(rng),
     )
+    return room, arranger.placed, _draw_lights(arranger, rng)
+
+
+def _moved(thing: PlacedObject, before: int, center: tuple[float, float]) -> PlacedObject:
+    """``thing`` of a room in its place in the scene, where ``before`` objects come before that room's."""
+    x, y, z = thing.position
+    position = (x + center[0], y + center[1], z)
+    return replace(thing, instance_id=thing.instance_id + before, position=position)
+
+
+def _lit_from(light: Light, room: SubRoom) -> Light:
+    """``light`` of a room in its place in the scene."""
+    x, y, z = light.position
+    return replace(light, position=(x + room.center[0], y + room.center[1], z), within=room.bounds)
 
 
 def _furnish(arranger: Arranger, counts: dict[str, int], rng: np.random.Generator) -> None:
@@ -150,9 +208,9 @@ def _clutter(arranger: Arranger, rng: np.random.Generator) -> None:
             arranger.add(thing)
 
 
-def _draw_lights(arranger: Arranger, rng: np.random.Generator) -> tuple[Light, ...]:
+def _draw_lights(arranger: Arranger, rng: np.random.Generator) -> list[Light]:
     """One or two lamps under the ceiling that cast shadows, and the glow of the floor lamps."""
-    lights = []
+    lights: list[Light] = []
     area = arranger.width * arranger.depth
     strength = float(rng.uniform(0.75, 1.1)) * (area / 16.0) ** 0.4
     count = int(rng.integers(1, 3))
@@ -164,7 +222,7 @@ def _draw_lights(arranger: Arranger, rng: np.random.Generator) -> tuple[Light, .
         if thing.class_name == "lamp" and rng.random() < 0.6:
             x, y = thing.footprint.center
             lights.append(Light((x, y, thing.footprint.high + 0.1), float(rng.uniform(0.1, 0.25)), shadows=False))
-    return tuple(lights)
+    return lights
 
 
 def _draw_look(rng: np.random.Generator) -> Look:

@@ -82,6 +82,15 @@ def test_voxel_packing_round_trips():
     assert np.array_equal(_unpack(_pack(keys)), keys)
 
 
+def test_pose_noise_changes_the_poses_and_nothing_else(recording):
+    noisy = RoomsRecording(9, frames=6, width=160, height=120, pose_noise=(0.03, 0.02))
+    for frame, other in zip(recording, noisy, strict=True):
+        assert np.array_equal(frame.color, other.color) and np.array_equal(frame.depth, other.depth)
+        assert not np.array_equal(frame.camera_to_world, other.camera_to_world)
+    one, two = recording.ground_truth(), noisy.ground_truth()
+    assert np.array_equal(one.keys, two.keys) and np.array_equal(one.instance_id, two.instance_id)
+
+
 def test_frame_numbers_beyond_the_end():
     with pytest.raises(IndexError):
         RoomsRecording(9, frames=1, width=32, height=24)[1]
