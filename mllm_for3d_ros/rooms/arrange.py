@@ -23,7 +23,7 @@ _GRID_CELL = 0.1
 _LEVEL, _SOFT = 0.006, 0.05
 """How uneven m a hard and an upholstered surface may be below a thing that rests on it."""
 _GAP = 0.001
-_HIGHEST_TOP = 2.1
+_SMALL_CLEARANCE = 0.015
 
 Place = tuple[float, tuple[float, float, float]]
 
@@ -87,13 +87,19 @@ class Arranger:
         return False
 
     def add_on_top(
-        self, thing: Furniture, support: PlacedObject, snug: bool = False, facing: float | None = None
+        self,
+        thing: Furniture,
+        support: PlacedObject,
+        highest: float = 1.25,
+        snug: bool = False,
+        facing: float | None = None,
     ) -> bool:
         """Rest the small ``thing`` on ``support`` where its top is level; False if it fits nowhere.
 
         Args:
             thing: what to put down.
             support: stands already.
+            highest: what m above the floor is too high to put things.
             snug: as far back (-y) as it goes, such as a cushion in a sofa.
             facing: yaw rad in the support's frame, about which it is turned a little; any without.
         """
@@ -103,22 +109,22 @@ class Arranger:
             x, y = self.rng.uniform(-half, half)
             rows = np.arange(-half[1], half[1], 0.04) if snug else (y,)
             for row in rows:
-                if self._rest(thing, support, float(turn), np.array([x, row])):
+                place = self._resting(thing, support, float(turn), np.array([x, row]))
+                if place and place[1][2] <= highest and self._put(thing, place, _SMALL_CLEARANCE, support):
                     return True
         return False
 
-    def _rest(self, thing: Furniture, support: PlacedObject, turn: float, spot: np.ndarray) -> bool:
-        """Put ``thing`` down at ``spot`` [2] of the support's frame if the surface below it is level there."""
+    def _resting(self, thing: Furniture, support: PlacedObject, turn: float, spot: np.ndarray) -> Place | None:
+        """The place of ``thing`` at ``spot`` [2] of the support's frame if the surface below it is level there."""
         c, s = np.cos(turn), np.sin(turn)
         feet = _samples(thing) @ np.array([[c, s], [-s, c]]) + spot
         heights = support.top.under(feet)
         high, low = float(heights.max()), float(heights.min())
         if not high - low < (_SOFT if support.class_name in ("sofa", "bed", "chair") else _LEVEL):
-            return False
+            return None
         turned = support.footprint.axes
         xy = spot @ turned + np.asarray(support.position)[:2]
-        place = (support.yaw + turn, (float(xy[0]), float(xy[1]), support.position[2] + high + _GAP))
-        return place[1][2] <= _HIGHEST_TOP and self._put(thing, place, 0.015, support)
+        return support.yaw + turn, (float(xy[0]), float(xy[1]), support.position[2] + high + _GAP)
 
     def _put(
         self, furniture: Furniture, place: Place, clearance: float = _CLEARANCE, support: PlacedObject | None = None

@@ -1,4 +1,4 @@
-"""Parametric furniture of the Rooms benchmark: 20 labelled classes and unlabelled clutter.
+"""Parametric furniture of the Rooms benchmark: 34 labelled classes and unlabelled clutter.
 
 Everything is drawn from the generator that the caller passes, so a seed names an object.
 """
@@ -19,10 +19,14 @@ from mllm_for3d_ros.rooms.furniture_base import Builder, Furniture
 from mllm_for3d_ros.rooms.furniture_bathroom import build_bathtub, build_sink, build_toilet
 from mllm_for3d_ros.rooms.furniture_clutter import CLUTTER
 from mllm_for3d_ros.rooms.furniture_decor import build_bin, build_picture, build_plant, build_rug
+from mllm_for3d_ros.rooms.furniture_household import build_coat_rack, build_dresser, build_fan, build_mirror
+from mllm_for3d_ros.rooms.furniture_leisure import build_bicycle, build_guitar
+from mllm_for3d_ros.rooms.furniture_luggage import build_backpack, build_box, build_cushion, build_suitcase
 from mllm_for3d_ros.rooms.furniture_openings import build_door, build_window
 from mllm_for3d_ros.rooms.furniture_seating import build_chair, build_sofa
 from mllm_for3d_ros.rooms.furniture_storage import build_bookshelf, build_wardrobe
 from mllm_for3d_ros.rooms.furniture_tables import build_bed, build_table
+from mllm_for3d_ros.rooms.furniture_tableware import build_bottle, build_cup, build_laptop, build_microwave
 
 __all__ = ["BUILDERS", "CLUTTER_KINDS", "FURNITURE_CLASSES", "Furniture", "build_clutter", "build_furniture"]
 
@@ -47,6 +51,20 @@ BUILDERS: dict[str, Builder] = {
     "door": build_door,
     "bin": build_bin,
     "picture": build_picture,
+    "dresser": build_dresser,
+    "mirror": build_mirror,
+    "microwave": build_microwave,
+    "laptop": build_laptop,
+    "cup": build_cup,
+    "bottle": build_bottle,
+    "backpack": build_backpack,
+    "cushion": build_cushion,
+    "suitcase": build_suitcase,
+    "box": build_box,
+    "bicycle": build_bicycle,
+    "guitar": build_guitar,
+    "fan": build_fan,
+    "coat_rack": build_coat_rack,
 }
 FURNITURE_CLASSES: tuple[str, ...] = tuple(BUILDERS)
 CLUTTER_KINDS: tuple[str, ...] = tuple(CLUTTER)

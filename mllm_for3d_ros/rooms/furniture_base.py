@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
@@ -44,17 +45,41 @@ ACCENTS: tuple[Color, ...] = (
     (0.78, 0.86, 0.74),
     (0.92, 0.76, 0.76),
     (0.14, 0.18, 0.32),
+    (0.95, 0.50, 0.10),
+    (0.50, 0.20, 0.62),
+    (0.92, 0.48, 0.66),
 )
+NAMED: tuple[Color, ...] = (
+    (0.80, 0.10, 0.10),
+    (0.12, 0.28, 0.72),
+    (0.12, 0.52, 0.20),
+    (0.93, 0.80, 0.14),
+    (0.95, 0.50, 0.08),
+    (0.46, 0.16, 0.60),
+    (0.93, 0.50, 0.68),
+    (0.40, 0.24, 0.12),
+    (0.06, 0.06, 0.06),
+    (0.95, 0.95, 0.94),
+    (0.52, 0.52, 0.53),
+    (0.84, 0.76, 0.60),
+)
+"""One typical colour for each everyday colour name, red to beige."""
+_SAME_COLOR = 0.2
+_SECOND_SHARE = {"plain": 0.0, "tiles": 0.15, "marble": 0.15} | dict.fromkeys(
+    ("wood", "checker", "stripes", "speckle", "fabric"), 0.5
+)
+"""How much of a surface shows the second colour of its texture."""
 
 
 @dataclass(frozen=True)
 class Furniture:
     """One object in its own frame: the front faces +y, centred in x.
 
-    class_name: one of the 20 classes, or "clutter:<kind>". size: full extents (x, y, z) in m of the
+    class_name: one of the vocabulary, or "clutter:<kind>". size: full extents (x, y, z) in m of the
     parts. mount: "floor" (bottom z=0, centred in x and y), "carpet" (the same, lies flat and others may
     stand on it) or "wall" (back plane y=0, body in y>0, bottom at z=0 which hangs ``mount_height`` m
-    above the floor). against_wall: a floor object whose back (-y) usually stands at a wall.
+    above the floor). against_wall: a floor object whose back (-y) usually stands at a wall. named_by: the
+    material that gives the object its colour in speech where that is not the largest (a bicycle's frame).
     """
 
     class_name: str
@@ -63,6 +88,28 @@ class Furniture:
     mount: str
     against_wall: bool
     mount_height: float = 0.0
+    named_by: Material | None = None
+
+    @functools.cached_property
+    def main_color(self) -> Color:
+        """RGB (0..1) that one would name the object by: of ``named_by``, or of the largest area of like colours."""
+        return self.named_by.color if self.named_by else _main_color(self.parts)
+
+
+def _main_color(parts: Sequence[Part]) -> Color:
+    """Mean of the largest group of like colours, weighted by area."""
+    colors, areas = [], []
+    for part in parts:
+        a, b, c = (part.vertices[part.triangles[:, k]].astype(float) for k in range(3))
+        area = 0.5 * float(np.linalg.norm(np.cross(b - a, c - a), axis=1).sum())
+        second = _SECOND_SHARE[part.material.texture]
+        colors += [part.material.color, part.material.color2]
+        areas += [area * (1 - second), area * second]
+    rgb, area = np.array(colors), np.array(areas)
+    like = np.linalg.norm(rgb[:, None] - rgb[None], axis=-1) < _SAME_COLOR
+    chosen = like[int((like @ area).argmax())]
+    r, g, b = (area * chosen) @ rgb / float(area[chosen].sum())
+    return float(r), float(g), float(b)
 
 
 def merge_by_material(parts: Sequence[Part]) -> list[Part]:
@@ -80,7 +127,12 @@ def merge_by_material(parts: Sequence[Part]) -> list[Part]:
 
 
 def assemble(
-    class_name: str, parts: Sequence[Part], mount: str = "floor", against_wall: bool = True, mount_height: float = 0.0
+    class_name: str,
+    parts: Sequence[Part],
+    mount: str = "floor",
+    against_wall: bool = True,
+    mount_height: float = 0.0,
+    named_by: Material | None = None,
 ) -> Furniture:
     """Centre ``parts`` in the object frame of ``mount``, merge equal materials and measure the extents."""
     points = np.concatenate([part.vertices for part in parts])
@@ -90,7 +142,7 @@ def assemble(
     placed = [part.moved(-middle[0], -back, -low[2]) for part in merge_by_material(parts)]
     extent = high - low
     size = (float(extent[0]), float(extent[1]), float(extent[2]))
-    return Furniture(class_name, tuple(placed), size, mount, against_wall and mount == "floor", mount_height)
+    return Furniture(class_name, tuple(placed), size, mount, against_wall and mount == "floor", mount_height, named_by)
 
 
 def pick(rng: np.random.Generator, choices: Sequence[T]) -> T:
@@ -124,6 +176,24 @@ def shade(color: Color, factor: float) -> Color:
 def any_color(rng: np.random.Generator, accent: float = 0.4) -> Color:
     """A neutral, or with probability ``accent`` a pastel or saturated colour."""
     return jitter(rng, pick(rng, ACCENTS if chance(rng, accent) else NEUTRALS))
+
+
+def named_color(rng: np.random.Generator) -> Color:
+    """One of the colours that have an everyday name, all equally likely."""
+    return jitter(rng, pick(rng, NAMED), 0.03)
+
+
+def dyed(rng: np.random.Generator, patterned: float = 0.2) -> Material:
+    """Cloth of a named colour; ``patterned`` with stripes or checks now and then."""
+    color = named_color(rng)
+    if chance(rng, patterned):
+        return Material(color, named_color(rng), pick(rng, ("stripes", "checker")), span(rng, 0.04, 0.15))
+    return Material(color, shade(color, 0.85), pick(rng, ("fabric", "plain")), span(rng, 0.01, 0.05))
+
+
+def upholstery(rng: np.random.Generator) -> Material:
+    """Cover of a seat: fabric in quiet or in named colours."""
+    return fabric(rng, 0.15) if chance(rng, 0.45) else dyed(rng, 0.1)
 
 
 def wood(rng: np.random.Generator) -> Material:

@@ -1,4 +1,4 @@
-"""Unlabelled things that fill a room and belong to none of the 20 classes."""
+"""Unlabelled things that fill a room and belong to none of the classes."""
 
 from __future__ import annotations
 
@@ -11,33 +11,16 @@ from mllm_for3d_ros.rooms.furniture_base import (
     assemble,
     chance,
     fabric,
+    jitter,
     metal,
+    named_color,
     paint,
     pick,
     span,
     surface,
 )
-from mllm_for3d_ros.rooms.furniture_storage import build_sideboard
-from mllm_for3d_ros.rooms.mesh import Material, Part, box, cylinder, ellipsoid, lathe
-from mllm_for3d_ros.rooms.solids import loft, rounded_ring, soft_box
-
-
-def _sideboard(rng: np.random.Generator) -> Furniture:
-    return assemble("clutter:sideboard", build_sideboard(rng, low=False))
-
-
-def _tv_bench(rng: np.random.Generator) -> Furniture:
-    return assemble("clutter:tv_bench", build_sideboard(rng, low=True))
-
-
-def _cardboard_box(rng: np.random.Generator) -> Furniture:
-    w, d, h = span(rng, 0.25, 0.6), span(rng, 0.25, 0.45), span(rng, 0.2, 0.45)
-    board = Material((0.68, 0.52, 0.35), (0.6, 0.45, 0.3), "speckle", 0.03)
-    parts = [box((w, d, h), board), box((0.05, d + 0.004, h + 0.002), Material((0.8, 0.7, 0.5)))]
-    if chance(rng, 0.4):
-        top = box((w * 0.8, d * 0.8, h * 0.7), board).turned(span(rng, -0.4, 0.4))
-        parts.append(top.moved(z=h))
-    return assemble("clutter:cardboard_box", parts, against_wall=chance(rng, 0.5))
+from mllm_for3d_ros.rooms.mesh import Material, box, cylinder, ellipsoid, lathe
+from mllm_for3d_ros.rooms.solids import disc, ring_y, rod, soft_box
 
 
 def _pillar(rng: np.random.Generator) -> Furniture:
@@ -57,21 +40,6 @@ def _pouf(rng: np.random.Generator) -> Furniture:
     return assemble("clutter:pouf", [part], against_wall=False)
 
 
-def _wall_shelf(rng: np.random.Generator) -> Furniture:
-    w, d = span(rng, 0.5, 1.2), span(rng, 0.16, 0.25)
-    board = surface(rng)
-    parts: list[Part] = [box((w, d, 0.03), board, (0, d / 2, 0))]
-    for _ in range(int(rng.integers(1, 5))):
-        tall, wide = span(rng, 0.08, 0.22), span(rng, 0.05, 0.12)
-        x = span(rng, -0.45, 0.45) * (w - wide)
-        tone = Material(any_color(rng, 0.6))
-        if chance(rng, 0.5):
-            parts.append(box((wide, d * 0.5, tall), tone, (x, d / 2, 0.03)))
-        else:
-            parts.append(cylinder(wide / 2, tall, tone, (x, d / 2, 0.03), 12))
-    return assemble("clutter:wall_shelf", parts, "wall", mount_height=span(rng, 1.1, 1.6))
-
-
 def _radiator(rng: np.random.Generator) -> Furniture:
     w, h = span(rng, 0.5, 1.4), span(rng, 0.45, 0.65)
     white = Material((0.92, 0.92, 0.9)) if chance(rng, 0.8) else paint(rng)
@@ -79,16 +47,6 @@ def _radiator(rng: np.random.Generator) -> Furniture:
     fins = [box((0.042, 0.09, h), white, (x, 0.075, 0)) for x in np.linspace(-w / 2, w / 2, count).tolist()]
     bars = [box((w, 0.03, 0.05), white, (0, 0.06, z)) for z in (0.03, h - 0.08)]
     return assemble("clutter:radiator", [*fins, *bars], "wall", mount_height=span(rng, 0.1, 0.16))
-
-
-def _cushions(rng: np.random.Generator) -> Furniture:
-    parts, z = [], 0.0
-    for _ in range(int(rng.integers(1, 4))):
-        side, tall = span(rng, 0.4, 0.6), span(rng, 0.1, 0.17)
-        pad = soft_box((side, side, tall), fabric(rng, 0.5, 0.6), bevel=tall * 0.4).turned(span(rng, 0, 1.5))
-        parts.append(pad.moved(span(rng, -0.04, 0.04), span(rng, -0.04, 0.04), z))
-        z += tall
-    return assemble("clutter:cushions", parts, against_wall=False)
 
 
 def _book_pile(rng: np.random.Generator) -> Furniture:
@@ -99,18 +57,6 @@ def _book_pile(rng: np.random.Generator) -> Furniture:
         parts.append(book.turned(span(rng, -0.4, 0.4)).moved(z=z))
         z += thick
     return assemble("clutter:book_pile", parts)
-
-
-def _suitcase(rng: np.random.Generator) -> Furniture:
-    w, d, h = span(rng, 0.38, 0.5), span(rng, 0.2, 0.3), span(rng, 0.5, 0.72)
-    shell, grip = Material(any_color(rng, 0.6)), metal(rng)
-    parts = [soft_box((w, d, h), shell, (0, 0, 0.04), 0.04), box((w + 0.004, 0.012, h - 0.08), grip, (0, 0, 0.08))]
-    parts += [
-        box((0.05, 0.05, 0.05), Material((0.1, 0.1, 0.1)), (kx * w * 0.36, ky * d * 0.3, 0))
-        for kx in (-1, 1)
-        for ky in (-1, 1)
-    ]
-    return assemble("clutter:suitcase", [*parts, box((0.18, 0.03, 0.04), grip, (0, 0, h + 0.03))])
 
 
 def _screen(rng: np.random.Generator) -> Furniture:
@@ -135,26 +81,95 @@ def _ball(rng: np.random.Generator) -> Furniture:
     )
 
 
-def _crate(rng: np.random.Generator) -> Furniture:
-    w, d, h = span(rng, 0.35, 0.55), span(rng, 0.3, 0.4), span(rng, 0.25, 0.35)
-    body = paint(rng, 0.6)
-    lid = Material(any_color(rng, 0.5))
-    rings = [rounded_ring((w * f, d * f), 0.03, z) for f, z in ((0.92, 0.0), (1.0, h))]
-    return assemble("clutter:storage_box", [loft(rings, body), box((w + 0.02, d + 0.02, 0.03), lid, (0, 0, h))])
+def _wall_clock(rng: np.random.Generator) -> Furniture:
+    r = span(rng, 0.13, 0.22)
+    rim, face = Material(named_color(rng)), Material(jitter(rng, (0.93, 0.92, 0.88), 0.03))
+    hands = Material((0.08, 0.08, 0.09))
+    parts = [ring_y(r, r * 0.9, 0.04, rim, (0, 0, 0), 24), disc(r * 0.95, 0.02, face, (0, 0, 0), 24)]
+    for i in range(12):
+        a = i * np.pi / 6
+        at = (0.78 * r * float(np.sin(a)), 0.02, 0.78 * r * float(np.cos(a)) - 0.01)
+        parts.append(box((0.014, 0.004, 0.02), hands, at))
+    for reach in (0.5, 0.7):
+        a = span(rng, 0, 6.28)
+        tip = (reach * r * float(np.sin(a)), 0.024, reach * r * float(np.cos(a)))
+        parts.append(rod((0, 0.024, 0), tip, 0.006, hands, 5))
+    return assemble("clutter:wall_clock", parts, "wall", mount_height=span(rng, 1.5, 1.8))
+
+
+def _vase(rng: np.random.Generator) -> Furniture:
+    r, h = span(rng, 0.06, 0.1), span(rng, 0.18, 0.34)
+    waist, mouth = span(rng, 0.3, 0.7), span(rng, 0.5, 0.9)
+    profile = [(0, 0), (r * 0.6, 0), (r, h * 0.35), (r * waist, h * 0.8), (r * mouth, h), (r * mouth * 0.85, h * 0.97)]
+    glaze = Material(named_color(rng), named_color(rng), pick(rng, ("plain", "speckle", "marble")), 0.05)
+    return assemble("clutter:vase", [lathe([*profile, (0, h * 0.3)], glaze, sides=16)], against_wall=False)
+
+
+def _bowl(rng: np.random.Generator) -> Furniture:
+    r, h = span(rng, 0.11, 0.17), span(rng, 0.06, 0.09)
+    glaze = Material(named_color(rng))
+    profile = [(0, 0), (r * 0.45, 0), (r * 0.8, h * 0.4), (r, h), (r * 0.95, h), (r * 0.7, h * 0.4), (0, h * 0.15)]
+    parts = [lathe(profile, glaze, sides=18)]
+    for _ in range(int(rng.integers(0, 5))):
+        s = span(rng, 0.03, 0.04)
+        at = (span(rng, -0.4, 0.4) * r, span(rng, -0.4, 0.4) * r, h * 0.3 + s)
+        parts.append(ellipsoid((s, s, s), Material(named_color(rng)), at, 8))
+    return assemble("clutter:bowl", parts, against_wall=False)
+
+
+def _monitor(rng: np.random.Generator) -> Furniture:
+    w = span(rng, 0.42, 0.56)
+    h, lift = w * 0.6, span(rng, 0.08, 0.12)
+    case = pick(rng, (Material((0.07, 0.07, 0.08)), Material((0.75, 0.75, 0.77))))
+    parts = [box((w, 0.035, h), case, (0, 0, lift)), box((0.05, 0.03, lift + h * 0.4), case, (0, -0.03, 0))]
+    parts.append(box((0.24, 0.17, 0.012), case))
+    on = Material(any_color(rng, 0.7), emission=0.6) if chance(rng, 0.4) else Material((0.03, 0.03, 0.04))
+    return assemble("clutter:monitor", [*parts, box((w - 0.03, 0.004, h - 0.03), on, (0, 0.018, lift + 0.015))])
+
+
+def _printer(rng: np.random.Generator) -> Furniture:
+    w, d, h = span(rng, 0.4, 0.48), span(rng, 0.3, 0.36), span(rng, 0.16, 0.24)
+    case = Material(jitter(rng, pick(rng, ((0.9, 0.9, 0.9), (0.2, 0.2, 0.21), (0.5, 0.5, 0.52))), 0.03))
+    dark = Material((0.1, 0.1, 0.11))
+    parts = [soft_box((w, d, h), case, bevel=0.02), box((w * 0.7, 0.02, 0.04), dark, (0, d / 2 - 0.006, h * 0.3))]
+    parts.append(box((w * 0.55, 0.14, 0.006), Material((0.95, 0.95, 0.94)), (0, d / 2 + 0.04, h * 0.3)))
+    return assemble("clutter:printer", [*parts, box((w * 0.2, 0.06, 0.01), dark, (w * 0.3, d * 0.3, h))])
+
+
+def _speaker(rng: np.random.Generator) -> Furniture:
+    w, d, h = span(rng, 0.18, 0.26), span(rng, 0.2, 0.3), span(rng, 0.7, 1.05)
+    case, cone = surface(rng), Material((0.12, 0.12, 0.13))
+    parts = [box((w, d, h), case)]
+    parts += [disc(w * s, 0.012, cone, (0, d / 2, h * z), 16) for s, z in ((0.38, 0.3), (0.38, 0.6), (0.2, 0.84))]
+    parts += [disc(w * 0.14, 0.02, Material((0.5, 0.5, 0.52)), (0, d / 2, h * z), 10) for z in (0.3, 0.6)]
+    return assemble("clutter:loudspeaker", parts)
+
+
+def _scooter(rng: np.random.Generator) -> Furniture:
+    tone, dark = Material(named_color(rng)), Material((0.1, 0.1, 0.1))
+    long, h = span(rng, 0.55, 0.75), span(rng, 0.75, 0.95)
+    parts = [box((long, 0.12, 0.03), tone, (0, 0, 0.09))]
+    parts += [disc(0.07, 0.03, dark, (x, -0.015, 0.07), 14) for x in (-long / 2 - 0.05, long / 2 + 0.1)]
+    parts += [rod((long / 2, 0, 0.1), (long / 2 + 0.1, 0, 0.08), 0.02, tone, 6)]
+    parts += [rod((long / 2 + 0.09, 0, 0.1), (long / 2 - 0.02, 0, h), 0.018, metal(rng))]
+    parts.append(rod((long / 2 - 0.02, -0.19, h), (long / 2 - 0.02, 0.19, h), 0.018, dark))
+    return assemble("clutter:scooter", parts)
 
 
 CLUTTER: dict[str, Builder] = {
-    "sideboard": _sideboard,
-    "tv_bench": _tv_bench,
-    "cardboard_box": _cardboard_box,
     "pillar": _pillar,
     "pouf": _pouf,
-    "wall_shelf": _wall_shelf,
     "radiator": _radiator,
-    "cushions": _cushions,
     "book_pile": _book_pile,
-    "suitcase": _suitcase,
     "folding_screen": _screen,
     "exercise_ball": _ball,
-    "storage_box": _crate,
+    "wall_clock": _wall_clock,
+    "vase": _vase,
+    "bowl": _bowl,
+    "monitor": _monitor,
+    "printer": _printer,
+    "loudspeaker": _speaker,
+    "scooter": _scooter,
 }
+ON_SURFACES = frozenset({"book_pile", "vase", "bowl", "monitor", "printer"})
+"""Clutter that belongs on furniture, not on the floor."""

@@ -13,6 +13,7 @@ from mllm_for3d_ros.rooms.furniture_base import (
     fabric,
     jitter,
     metal,
+    named_color,
     paint,
     pick,
     shade,
@@ -137,7 +138,7 @@ def build_rug(rng: np.random.Generator) -> Furniture:
         w = d = span(rng, 0.9, 2.0)
     thick = span(rng, 0.009, 0.016)
     main = Material(
-        any_color(rng, 0.6),
+        named_color(rng) if chance(rng, 0.5) else any_color(rng, 0.6),
         any_color(rng, 0.6),
         pick(rng, ("fabric", "checker", "stripes", "speckle", "plain")),
         span(rng, 0.08, 0.4),
@@ -217,7 +218,10 @@ def _canvas(rng: np.random.Generator, w: float, h: float, y: float, z: float) ->
 def build_bin(rng: np.random.Generator) -> Furniture:
     """Waste bin: open paper basket (empty or with paper), pedal bin, swing-lid box, or square open bin."""
     kind = pick(rng, ("basket", "basket", "pedal", "swing", "square"))
-    body, dark = (paint(rng, 0.5) if chance(rng, 0.7) else metal(rng)), Material((0.12, 0.12, 0.13))
+    body, dark = (
+        pick(rng, (paint(rng, 0.5), Material(named_color(rng)), Material(named_color(rng)), metal(rng))),
+        Material((0.12, 0.12, 0.13)),
+    )
     r, h = span(rng, 0.11, 0.17), span(rng, 0.26, 0.42)
     if kind == "basket":
         low = r * span(rng, 0.68, 0.95)

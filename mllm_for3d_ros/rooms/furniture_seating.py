@@ -13,9 +13,11 @@ from mllm_for3d_ros.rooms.furniture_base import (
     fabric,
     four_legs,
     metal,
+    named_color,
     paint,
     pick,
     span,
+    upholstery,
     wood,
 )
 from mllm_for3d_ros.rooms.mesh import Material, Part, box, cylinder, rotation_x
@@ -31,8 +33,8 @@ def build_sofa(rng: np.random.Generator) -> Furniture:
     width = seats * span(rng, 0.58, 0.74) + 2 * arm
     depth, seat_z, back_z = span(rng, 0.8, 1.0), span(rng, 0.38, 0.46), span(rng, 0.72, 0.95)
     foot = pick(rng, (0.02, span(rng, 0.06, 0.16)))
-    cover = fabric(rng)
-    cushion = cover if chance(rng, 0.8) else fabric(rng)
+    cover = upholstery(rng)
+    cushion = cover if chance(rng, 0.8) else upholstery(rng)
     legs = wood(rng) if chance(rng, 0.6) else metal(rng)
     parts = four_legs((width, depth), foot + 0.01, 0.05, legs, 0.04)
     plinth = seat_z - foot - 0.14
@@ -43,8 +45,6 @@ def build_sofa(rng: np.random.Generator) -> Furniture:
         parts += _sofa_arms(arms, arm, width, depth, foot, span(rng, 0.54, 0.68), cover)
     if kind == "corner":
         parts += _chaise(rng, width, depth, seat_z, foot, arm, cover, cushion)
-    for _ in range(int(rng.integers(0, 4))):
-        parts.append(_throw_pillow(rng, width - 2 * arm, depth, seat_z))
     return assemble("sofa", parts)
 
 
@@ -95,12 +95,6 @@ def _chaise(
     return parts
 
 
-def _throw_pillow(rng: np.random.Generator, inner: float, depth: float, seat_z: float) -> Part:
-    pillow = soft_box((0.42, 0.13, 0.4), fabric(rng, 0.4, 0.7), bevel=0.055)
-    x = span(rng, -0.5, 0.5) * max(inner - 0.45, 0.1)
-    return pillow.transformed(rotation_x(0.35), np.array([x, -depth / 2 + 0.45, seat_z]))
-
-
 def build_chair(rng: np.random.Generator) -> Furniture:
     """Dining chair, office chair on a star foot, thin-framed easy chair, or shell chair."""
     kind = pick(rng, ("dining", "dining", "office", "frame", "shell"))
@@ -110,8 +104,8 @@ def build_chair(rng: np.random.Generator) -> Furniture:
 
 def _dining(rng: np.random.Generator) -> list[Part]:
     w, d, seat_z, top = span(rng, 0.38, 0.5), span(rng, 0.4, 0.5), span(rng, 0.43, 0.48), span(rng, 0.78, 1.08)
-    frame = wood(rng) if chance(rng, 0.6) else paint(rng)
-    seat = frame if chance(rng, 0.4) else fabric(rng)
+    frame = wood(rng) if chance(rng, 0.6) else (paint(rng) if chance(rng, 0.4) else Material(named_color(rng)))
+    seat = frame if chance(rng, 0.4) else upholstery(rng)
     leg = span(rng, 0.028, 0.05)
     parts = four_legs((w, d), seat_z - 0.03, leg, frame)
     parts.append(box((w, d, 0.035), frame, (0, 0, seat_z - 0.04)))
@@ -141,7 +135,7 @@ def _dining(rng: np.random.Generator) -> list[Part]:
 def _office(rng: np.random.Generator) -> list[Part]:
     w, seat_z, top = span(rng, 0.44, 0.54), span(rng, 0.44, 0.54), span(rng, 0.85, 1.25)
     hard = Material((0.1, 0.1, 0.11)) if chance(rng, 0.6) else metal(rng)
-    cover = fabric(rng, 0.05, 0.35)
+    cover = upholstery(rng) if chance(rng, 0.6) else fabric(rng, 0.05, 0.35)
     parts = [cylinder(0.03, seat_z - 0.12, hard, (0, 0, 0.08), 10)]
     for i in range(5):
         a = 2 * np.pi * i / 5 + 0.3
@@ -163,7 +157,7 @@ def _office(rng: np.random.Generator) -> list[Part]:
 def _frame_chair(rng: np.random.Generator) -> list[Part]:
     w, d, seat_z, top = span(rng, 0.58, 0.7), span(rng, 0.62, 0.75), span(rng, 0.36, 0.42), span(rng, 0.8, 1.0)
     frame = wood(rng) if chance(rng, 0.7) else metal(rng)
-    cover = fabric(rng)
+    cover = upholstery(rng)
     bar = 0.035
     parts = []
     for side in (-1, 1):
@@ -181,7 +175,7 @@ def _frame_chair(rng: np.random.Generator) -> list[Part]:
 
 def _shell_chair(rng: np.random.Generator) -> list[Part]:
     w, seat_z, top = span(rng, 0.44, 0.52), span(rng, 0.43, 0.47), span(rng, 0.76, 0.88)
-    shell = paint(rng, 0.55)
+    shell = Material(named_color(rng)) if chance(rng, 0.6) else paint(rng, 0.55)
     legs = wood(rng) if chance(rng, 0.6) else metal(rng)
     curve = [(0.23, -0.02), (0.15, 0.0), (-0.1, -0.02), (-0.19, 0.03), (-0.24, 0.15), (-0.27, top - seat_z)]
     parts = []

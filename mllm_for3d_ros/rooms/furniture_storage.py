@@ -15,14 +15,13 @@ from mllm_for3d_ros.rooms.furniture_base import (
     pick,
     span,
     surface,
-    wood,
 )
 from mllm_for3d_ros.rooms.mesh import Material, Part, box, lathe
-from mllm_for3d_ros.rooms.solids import rod, soft_box
+from mllm_for3d_ros.rooms.solids import rod
 
 
 def build_wardrobe(rng: np.random.Generator) -> Furniture:
-    """Tall cupboard: hinged doors, sliding doors (some with a mirror), doors over drawers, or an old one on feet."""
+    """Tall cupboard: hinged doors, sliding doors, doors over drawers, or an old one on feet."""
     kind = pick(rng, ("hinged", "hinged", "sliding", "drawers", "cornice"))
     doors = int(rng.integers(2, 5)) if kind != "sliding" else int(rng.integers(2, 4))
     each = span(rng, 0.4, 0.52) if kind != "sliding" else span(rng, 0.7, 0.95)
@@ -83,7 +82,7 @@ def _sliding(
     rng: np.random.Generator, doors: int, w: float, d: float, low: float, h: float, front: Material
 ) -> list[Part]:
     each, parts = (w - 0.02) / doors, []
-    second = front if chance(rng, 0.5) else Material((0.74, 0.79, 0.81), (0.62, 0.68, 0.71), "stripes", 0.8)
+    second = front if chance(rng, 0.5) else paint(rng, 0.5)
     rail = metal(rng)
     for i in range(doors):
         x, y = (i - (doors - 1) / 2) * each, d / 2 + 0.02 * (i % 2)
@@ -144,12 +143,13 @@ def build_bookshelf(rng: np.random.Generator) -> Furniture:
 def _fill(
     rng: np.random.Generator, x: float, w: float, d: float, z: float, h: float, room: int, palette: list[Material]
 ) -> list[Part]:
-    """Content of one compartment: books mostly, seldom a storage box, a vase or nothing."""
+    """Content of one compartment: books mostly, seldom a pile of books, a vase or nothing."""
     draw = rng.random()
     if draw < 0.08:
         return []
     if draw < 0.16:
-        return [soft_box((w * 0.85, d * 0.85, h * 0.75), pick(rng, palette), (x, 0, z), 0.01)]
+        wide, deep = min(w * 0.85, 0.26), d * 0.7
+        return [box((wide * (1 - 0.06 * i), deep, 0.032), pick(rng, palette), (x, 0, z + 0.034 * i)) for i in range(4)]
     if draw < 0.22:
         profile = [(0, 0), (0.05, 0), (0.08, h * 0.3), (0.03, h * 0.6), (0.045, h * 0.7)]
         return [lathe(profile, pick(rng, palette), (x, 0, z), 10)]
@@ -163,23 +163,4 @@ def _fill(
         tall, deep = h * span(rng, 0.55, 0.9), d * span(rng, 0.55, 0.8)
         parts.append(box((thick - 0.003, deep, tall), pick(rng, palette), (x + at + thick / 2, -d * 0.05, z)))
         at += thick
-    return parts
-
-
-def build_sideboard(rng: np.random.Generator, low: bool) -> list[Part]:
-    """Low cabinet with doors and drawers; ``low`` gives a television bench. Unlabelled in the benchmark."""
-    w, d = span(rng, 0.8, 1.8), span(rng, 0.35, 0.48)
-    h = span(rng, 0.35, 0.5) if low else span(rng, 0.65, 0.9)
-    foot = pick(rng, (0.0, span(rng, 0.08, 0.16)))
-    body = surface(rng)
-    front, grip = (body if chance(rng, 0.5) else paint(rng)), metal(rng)
-    parts = [box((w, d - 0.02, h - foot), body, (0, -0.01, foot))]
-    if foot:
-        parts += four_legs((w, d), foot, 0.04, wood(rng) if chance(rng, 0.5) else grip, 0.03)
-    doors = int(rng.integers(2, 5))
-    each = (w - 0.04) / doors
-    for i in range(doors):
-        x = (i - (doors - 1) / 2) * each
-        parts.append(box((each - 0.015, 0.02, h - foot - 0.06), front, (x, d / 2 - 0.01, foot + 0.02)))
-        parts.append(box((0.03, 0.025, 0.03), grip, (x, d / 2 + 0.01, h - 0.12)))
     return parts

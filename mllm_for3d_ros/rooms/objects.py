@@ -10,6 +10,7 @@ import numpy as np
 from mllm_for3d_ros.rooms.furniture import Furniture
 from mllm_for3d_ros.rooms.mesh import Part, rotation_z
 from mllm_for3d_ros.rooms.placement import Footprint
+from mllm_for3d_ros.rooms.supports import TopSurface, top_surface
 from mllm_for3d_ros.rooms.vocabulary import CLASS_NAMES
 
 
@@ -37,8 +38,9 @@ def footprint_at(furniture: Furniture, yaw: float, position: tuple[float, float,
 class PlacedObject:
     """One object of a room.
 
-    instance_id: 1, 2, ... unique in the room (0 is background). class_name: one of the 20 classes or
-    "clutter:<kind>". position: world place of the object frame's origin, m; yaw rad about z.
+    instance_id: 1, 2, ... unique in the room (0 is background). class_name: one of the vocabulary or
+    "clutter:<kind>". position: world place of the object frame's origin, m; yaw rad about z. support:
+    instance id of the object that it rests on, 0 for the floor or a wall.
     """
 
     instance_id: int
@@ -46,6 +48,7 @@ class PlacedObject:
     furniture: Furniture
     yaw: float
     position: tuple[float, float, float]
+    support: int = 0
 
     @property
     def class_index(self) -> int:
@@ -54,13 +57,18 @@ class PlacedObject:
 
     @property
     def is_labelled(self) -> bool:
-        """Whether the object belongs to one of the 20 classes."""
+        """Whether the object belongs to a class of the vocabulary."""
         return self.class_index >= 0
 
     @functools.cached_property
     def footprint(self) -> Footprint:
         """The oriented box that the object fills."""
         return footprint_at(self.furniture, self.yaw, self.position)
+
+    @functools.cached_property
+    def top(self) -> TopSurface:
+        """Heights of what lies open to the sky, in the object's frame."""
+        return top_surface(self.furniture.parts)
 
     @functools.cached_property
     def world_parts(self) -> tuple[Part, ...]:

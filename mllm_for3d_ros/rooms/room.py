@@ -1,4 +1,4 @@
-"""A furnished room drawn from a seed: walls, light, objects of the 20 classes, and clutter."""
+"""A furnished room drawn from a seed: walls, light, objects of the classes, and clutter."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from mllm_for3d_ros.rooms.contents import (
     draw_floor_material,
     draw_wall_material,
 )
-from mllm_for3d_ros.rooms.furniture import CLUTTER_KINDS, build_clutter, build_furniture
+from mllm_for3d_ros.rooms.furnish import add_clutter, furnish
 from mllm_for3d_ros.rooms.furniture_base import surface
 from mllm_for3d_ros.rooms.mesh import Part
 from mllm_for3d_ros.rooms.objects import PlacedObject
@@ -24,11 +24,6 @@ from mllm_for3d_ros.rooms.placement import Footprint
 from mllm_for3d_ros.rooms.shell import Doorway, SubRoom, doorway_frame, room_shell, solid_footprints
 from mllm_for3d_ros.rooms.vocabulary import CLASS_NAMES
 
-_ORDER = (
-    "door window bed bathtub wardrobe sofa refrigerator stove sink washing_machine toilet bookshelf "
-    "television table chair lamp plant bin picture rug"
-).split()
-_BUILDS = 4
 _FEWEST_CELLS = 40  # of the free floor in each room of an apartment that can be got to
 
 
@@ -153,8 +148,8 @@ def _make_sub_room(
     accent = draw_wall_material(plot.kind, rng) if rng.random() < 0.4 else wall
     arranger = Arranger(plot.width, plot.depth, plan.height, rng, plan.inner_walls(index))
     prepare_doorways(arranger, plan, index, rng)
-    _furnish(arranger, draw_contents(plot.kind, rng), rng)
-    _clutter(arranger, rng)
+    furnish(arranger, draw_contents(plot.kind, rng), rng)
+    add_clutter(arranger, rng)
     room = SubRoom(
         plot.kind,
         plot.center,
@@ -172,40 +167,14 @@ def _moved(thing: PlacedObject, before: int, center: tuple[float, float]) -> Pla
     """``thing`` of a room in its place in the scene, where ``before`` objects come before that room's."""
     x, y, z = thing.position
     position = (x + center[0], y + center[1], z)
-    return replace(thing, instance_id=thing.instance_id + before, position=position)
+    support = thing.support + before if thing.support else 0
+    return replace(thing, instance_id=thing.instance_id + before, position=position, support=support)
 
 
 def _lit_from(light: Light, room: SubRoom) -> Light:
     """``light`` of a room in its place in the scene."""
     x, y, z = light.position
     return replace(light, position=(x + room.center[0], y + room.center[1], z), within=room.bounds)
-
-
-def _furnish(arranger: Arranger, counts: dict[str, int], rng: np.random.Generator) -> None:
-    for name in _ORDER:
-        for _ in range(counts.get(name, 0)):
-            for _ in range(_BUILDS):
-                if _add(arranger, name, rng):
-                    break
-
-
-def _add(arranger: Arranger, name: str, rng: np.random.Generator) -> bool:
-    furniture = build_furniture(name, rng)
-    tables = [thing for thing in arranger.placed if thing.class_name == "table"]
-    if name == "chair" and tables and rng.random() < 0.85:
-        return arranger.add_chair(furniture, tables[int(rng.integers(len(tables)))])
-    return arranger.add(furniture)
-
-
-def _clutter(arranger: Arranger, rng: np.random.Generator) -> None:
-    tables = [thing for thing in arranger.placed if thing.class_name == "table"]
-    for _ in range(int(rng.integers(1, 6))):
-        thing = build_clutter(CLUTTER_KINDS[int(rng.integers(len(CLUTTER_KINDS)))], rng)
-        small = max(thing.size) < 0.45 and thing.mount == "floor"
-        if small and tables and rng.random() < 0.6:
-            arranger.add_on_top(thing, tables[int(rng.integers(len(tables)))])
-        else:
-            arranger.add(thing)
 
 
 def _draw_lights(arranger: Arranger, rng: np.random.Generator) -> list[Light]:

@@ -9,13 +9,14 @@ from mllm_for3d_ros.rooms.vocabulary import CLASS_NAMES, CLASSES, class_index, l
 
 ORDER = (
     "sofa chair table bed wardrobe bookshelf television lamp plant toilet bathtub sink refrigerator stove "
-    "washing_machine rug window door bin picture"
+    "washing_machine rug window door bin picture "
+    "dresser mirror microwave laptop cup bottle backpack cushion suitcase box bicycle guitar fan coat_rack"
 ).split()
 
 
 def test_names_keep_the_order_of_the_checkpoints():
     assert list(CLASS_NAMES) == ORDER
-    assert [class_index(name) for name in ORDER] == list(range(20))
+    assert [class_index(name) for name in ORDER] == list(range(34))
 
 
 def test_every_class_has_a_plural_and_a_description():
