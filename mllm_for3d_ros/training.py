@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import datetime
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
 import torch
 from tqdm import tqdm
 
-from mllm_for3d_ros.checkpoint import load_checkpoint, save_checkpoint
+from mllm_for3d_ros.checkpoint import fill_module, load_checkpoint, save_checkpoint
 from mllm_for3d_ros.errors import CheckpointError
 from mllm_for3d_ros.evaluation.text_benchmark import text_accuracy
 from mllm_for3d_ros.language.phrase_tokens import train_text_head
@@ -29,6 +30,7 @@ from mllm_for3d_ros.student.network import StudentNetwork
 from mllm_for3d_ros.student.prediction import CHECKPOINT as STUDENT_FILE
 from mllm_for3d_ros.student.scene_store import make_scene
 from mllm_for3d_ros.student.training import StudentSettings, StudentTraining
+from mllm_for3d_ros.teachers.compact.network import PixelEmbedder
 from mllm_for3d_ros.teachers.compact.teacher import CHECKPOINT as TEACHER_FILE
 from mllm_for3d_ros.teachers.compact.teacher import CompactTeacher
 from mllm_for3d_ros.teachers.compact.training import TeacherSettings, TeacherTraining
@@ -38,11 +40,13 @@ CALIBRATION_SHARE = 16
 """One training scene in this many is kept for the student's thresholds."""
 
 
-def train_text(work: Path, seed: int = 0) -> dict[str, float]:
-    """Train the text head, write it to ``work``, and return its accuracy on validation phrases."""
-    torch.manual_seed(seed)
+def train_text(work: Path, seed: int = 0, start: Path | None = None) -> dict[str, float]:
+    """Train the text head, write it to ``work``, and return its accuracy on validation phrases.
+
+    ``start``, here and below: a folder with finished models of fewer classes to go on from.
+    """
     encoder = SentenceEncoder.load()
-    head = train_text_head(phrase_tensors("train", encoder), seed)
+    head = train_text_head(phrase_tensors("train", encoder), seed, _teacher_text_head(start) if start else None)
     torch.save(head.state_dict(), work / "text_head.pt")
     return text_accuracy(head, encoder)
 
@@ -60,21 +64,27 @@ def render_views(work: Path, rooms: int, workers: int) -> None:
             job.result()
 
 
-def train_teacher(work: Path, models: Path, steps: int, seed: int) -> None:
+def train_teacher(work: Path, models: Path, steps: int, seed: int, start: Path | None = None) -> None:
     """Train the compact teacher on the rendered views and write model and card."""
     encoder = SentenceEncoder.load()
     head = load_text_head(work)
     colors, classes = load_shards(work / "views")
     settings = TeacherSettings(steps=steps, seed=seed)
-    training = TeacherTraining(colors, classes, phrase_tensors("train", encoder), head, work, settings)
+    torch.manual_seed(seed)
+    network = PixelEmbedder()
+    if start is not None:
+        settings = replace(settings, learning_rate=settings.learning_rate / 2)
+        tensors, _ = load_checkpoint(start / TEACHER_FILE, "teacher")
+        fill_module(network, tensors, "network.", start / TEACHER_FILE)
+    training = TeacherTraining(colors, classes, phrase_tensors("train", encoder), head, network, work, settings)
     with tqdm(total=steps, desc="teacher", unit="step") as bar:
-        network = training.run(lambda step, loss: _advance(bar, step, f"loss {loss:.3f}"))
-    tensors = {f"network.{k}": v for k, v in network.state_dict().items()}
+        trained = training.run(lambda step, loss: _advance(bar, step, f"loss {loss:.3f}"))
+    tensors = {f"network.{k}": v for k, v in trained.state_dict().items()}
     tensors |= {f"text_head.{k}": v for k, v in head.state_dict().items()}
     save_checkpoint(
         models / TEACHER_FILE,
         tensors,
-        _card("teacher", settings)
+        _card("teacher", settings, start / TEACHER_FILE if start else None)
         | {
             "data": f"{len(colors)} views of {len(colors) // VIEWS_PER_ROOM} Rooms from seed {TEACHER.start} on",
             "labels": "2D class masks of rendered views; phrases of the training bank",
@@ -95,7 +105,7 @@ def make_scenes(work: Path, models: Path, rooms: int, workers: int) -> None:
             job.result()
 
 
-def train_student(work: Path, models: Path, steps: int, seed: int) -> None:
+def train_student(work: Path, models: Path, steps: int, seed: int, start: Path | None = None) -> None:
     """Train the student on the pseudo-labels, set its thresholds, and write model and card."""
     paths = sorted((work / "scenes").glob("scene_?????.npz"))
     if len(paths) < CALIBRATION_SHARE:
@@ -104,9 +114,14 @@ def train_student(work: Path, models: Path, steps: int, seed: int) -> None:
     encoder = SentenceEncoder.load()
     embeddings = phrase_tensors("train", encoder).embeddings
     text_head = _teacher_text_head(models)
-    network = StudentNetwork(TextHead.shaped_like(text_head).classes)
-    network.projector.load_state_dict(text_head)
+    torch.manual_seed(seed)
+    network = StudentNetwork(text_head.classes)
     settings = StudentSettings(steps=steps, seed=seed)
+    if start is not None:
+        settings = replace(settings, learning_rate=settings.learning_rate / 2)
+        tensors, _ = load_checkpoint(start / STUDENT_FILE, "student")
+        network.load_state_dict({k: v for k, v in tensors.items() if not k.startswith("projector.")}, strict=False)
+    network.projector.load_state_dict(text_head.state_dict())
     training = StudentTraining([p for p in paths if p not in kept_out], embeddings, network, work, settings)
     with tqdm(total=steps, desc="student", unit="step") as bar:
         trained = training.run(lambda step, losses: _advance(bar, step, _losses(losses)))
@@ -115,7 +130,7 @@ def train_student(work: Path, models: Path, steps: int, seed: int) -> None:
     save_checkpoint(
         models / STUDENT_FILE,
         trained.state_dict(),
-        _card("student", settings)
+        _card("student", settings, start / STUDENT_FILE if start else None)
         | {
             "data": f"{len(paths) - len(kept_out)} Rooms recordings of 36 frames from seed {STUDENT.start} on",
             "labels": f"pseudo-labels lifted from teacher {teacher_card['sha256'][:16]}; no 3D annotation",
@@ -136,9 +151,11 @@ def load_text_head(work: Path) -> TextHead:
     return head.eval().requires_grad_(False)
 
 
-def _teacher_text_head(models: Path) -> dict[str, torch.Tensor]:
+def _teacher_text_head(models: Path) -> TextHead:
     tensors, _ = load_checkpoint(models / TEACHER_FILE, "teacher")
-    return {k.removeprefix("text_head."): v for k, v in tensors.items() if k.startswith("text_head.")}
+    head = TextHead.shaped_like(tensors, "text_head.")
+    fill_module(head, tensors, "text_head.", models / TEACHER_FILE)
+    return head
 
 
 @cache
@@ -153,16 +170,20 @@ def _scene(seed: int, folder: Path, checkpoint: Path) -> None:
         make_scene(seed, _labelling_teacher(checkpoint), bank("train")).save(path)
 
 
-def _card(kind: str, settings: TeacherSettings | StudentSettings) -> dict[str, object]:
-    """What every card says."""
-    return {
+def _card(kind: str, settings: TeacherSettings | StudentSettings, start: Path | None) -> dict[str, object]:
+    """What every card says; ``start`` is the checkpoint that the training went on from."""
+    command = f"mllm-for3d train {kind} --steps {settings.steps} --seed {settings.seed}"
+    card: dict[str, object] = {
         "kind": kind,
         "date": datetime.date.today().isoformat(),
         "classes": list(CLASS_NAMES),
         "settings": dict(vars(settings)),
-        "command": f"mllm-for3d train {kind} --steps {settings.steps} --seed {settings.seed}",
+        "command": command + (" --start FOLDER" if start else ""),
         "licence": "Apache-2.0",
     }
+    if start is not None:
+        card["started_from"] = f"{start.stem} {load_checkpoint(start, kind)[1]['sha256'][:16]}"
+    return card
 
 
 def _advance(bar: tqdm, step: int, text: str) -> None:

@@ -29,6 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rooms", type=int, default=None, help="number of rooms (views: 2000, scenes: 320)")
     parser.add_argument("--steps", type=int, default=None, help="training steps (teacher: 4200, student: 2000)")
     parser.add_argument("--workers", type=int, default=2, help="processes that render (default: 2)")
+    parser.add_argument("--start", type=Path, metavar="FOLDER", help="models to go on from, e.g. those in models/")
     parser.add_argument("--seed", type=int, default=0, help="seed of the training (default: 0)")
 
 
@@ -39,13 +40,13 @@ def run(args: argparse.Namespace) -> int:
     models = args.models or args.work / "models"
     args.work.mkdir(parents=True, exist_ok=True)
     if args.stage == "text":
-        print(training.train_text(args.work, args.seed))
+        print(training.train_text(args.work, args.seed, args.start))
     elif args.stage == "views":
         training.render_views(args.work, args.rooms or 2000, args.workers)
     elif args.stage == "teacher":
-        training.train_teacher(args.work, models, args.steps or 4200, args.seed)
+        training.train_teacher(args.work, models, args.steps or 4200, args.seed, args.start)
     elif args.stage == "scenes":
         training.make_scenes(args.work, models, args.rooms or 320, args.workers)
     else:
-        training.train_student(args.work, models, args.steps or 2000, args.seed)
+        training.train_student(args.work, models, args.steps or 2000, args.seed, args.start)
     return 0

@@ -32,9 +32,17 @@ def encode_phrases(
     return PhraseTensors(torch.from_numpy(encoder.encode(texts)), torch.tensor(list(classes)), outside)
 
 
-def train_text_head(phrases: PhraseTensors, seed: int = 0) -> TextHead:
-    """A text head fitted to ``phrases``, in evaluation mode."""
+def train_text_head(phrases: PhraseTensors, seed: int = 0, start: TextHead | None = None) -> TextHead:
+    """A text head fitted to ``phrases``, in evaluation mode.
+
+    With ``start``, whose classes are the first of the vocabulary, the prototypes of these classes stay as they
+    are, so that pixel and voxel embeddings learnt against them remain of use.
+    """
     torch.manual_seed(seed)
-    head = TextHead(classes=phrases.outside)
-    fit_text_head(head, phrases.embeddings, phrases.classes, seed=seed)
+    if start is None:
+        head, kept = TextHead(classes=phrases.outside), None
+    else:
+        head = start.grown(phrases.outside)
+        kept = torch.tensor([*range(start.classes), phrases.outside])
+    fit_text_head(head, phrases.embeddings, phrases.classes, seed=seed, kept=kept)
     return head.requires_grad_(False)

@@ -47,6 +47,21 @@ class TextHead(nn.Module):
             raise CheckpointError(f"the checkpoint has no {prefix}prototypes; use a checkpoint of this version")
         return cls(len(stored) - 1)
 
+    def grown(self, classes: int) -> TextHead:
+        """A copy with ``classes`` concepts: the old ones keep their prototypes, those in between are random.
+
+        Raises:
+            ValueError: that would be fewer concepts than there are.
+        """
+        if classes < self.classes:
+            raise ValueError(f"a head of {self.classes} classes cannot shrink to {classes}")
+        head = TextHead(classes)
+        new = head.prototypes.detach()[: classes - self.classes]
+        old = self.state_dict()
+        prototypes = torch.cat([old["prototypes"][:-1], new, old["prototypes"][-1:]])
+        head.load_state_dict({**old, "prototypes": prototypes})
+        return head
+
     @property
     def classes(self) -> int:
         """Number of concepts besides "anything else"."""
@@ -77,11 +92,14 @@ def fit_text_head(
     steps: int = 800,
     noise: float = 0.03,
     seed: int = 0,
+    kept: torch.Tensor | None = None,
 ) -> float:
     """Train ``head`` on ``embeddings`` [N, 384] of ``classes`` [N] (the last index: anything else).
 
-    Every class is drawn equally often. Returns the last training loss.
+    Every class is drawn equally often. The prototypes ``kept`` [K] (indices) are not moved. Returns the last
+    training loss.
     """
+    before = head.prototypes.detach().clone()
     generator = torch.Generator().manual_seed(seed)
     weights = 1.0 / torch.bincount(classes, minlength=len(head.prototypes)).float().clamp(min=1)[classes]
     weights = torch.where(classes == len(head.prototypes) - 1, weights * 3, weights)
@@ -97,5 +115,7 @@ def fit_text_head(
         loss.backward()
         optimizer.step()
         schedule.step()
+        if kept is not None:
+            head.prototypes.data[kept] = before[kept]
     head.eval()
     return float(loss.detach())

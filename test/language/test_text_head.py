@@ -1,5 +1,6 @@
 """The text head: from embeddings to tokens."""
 
+import pytest
 import torch
 from torch.nn import functional as F
 
@@ -42,3 +43,13 @@ def test_a_phrase_is_drawn_from_the_class_asked_for():
     wanted = torch.tensor([0, 1, 2, 3, 3])
     rows = phrases.draw(wanted, torch.Generator().manual_seed(0))
     assert (phrases.classes[rows] == wanted).all()
+
+
+def test_a_grown_head_keeps_its_concepts_and_learns_new_ones():
+    old = train_text_head(clusters(classes=3), seed=3)
+    more = clusters(count=80, classes=4)
+    head = train_text_head(more, seed=4, start=old)
+    torch.testing.assert_close(head.prototypes[[0, 1, 2, 4]], old.prototypes)
+    assert (head.logits(more.embeddings).argmax(1) == more.classes).float().mean() > 0.95
+    with pytest.raises(ValueError, match="cannot shrink"):
+        head.grown(2)

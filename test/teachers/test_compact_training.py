@@ -8,6 +8,7 @@ import torch
 from mllm_for3d_ros.language.phrase_tokens import PhraseTensors
 from mllm_for3d_ros.language.sentence_encoder import EMBEDDING_DIM
 from mllm_for3d_ros.language.text_head import TextHead
+from mllm_for3d_ros.teachers.compact.network import PixelEmbedder
 from mllm_for3d_ros.teachers.compact.training import (
     TeacherSettings,
     TeacherTraining,
@@ -56,7 +57,8 @@ def test_an_interrupted_training_ends_with_the_same_weights(tmp_path):
 
     def train(folder, stop_after=None):
         folder.mkdir(exist_ok=True)
-        training = TeacherTraining(colors, classes, phrases, head, folder, settings)
+        torch.manual_seed(0)
+        training = TeacherTraining(colors, classes, phrases, head, PixelEmbedder(), folder, settings)
 
         def report(step, loss):
             if step == stop_after:

@@ -86,15 +86,19 @@ class TeacherTraining:
         classes: np.ndarray,
         phrases: PhraseTensors,
         text_head: TextHead,
+        network: PixelEmbedder,
         folder: Path,
         settings: TeacherSettings,
     ) -> None:
-        """``colors`` [V, 240, 320, 3] uint8, ``classes`` [V, 240, 320] uint8 (see rooms.views)."""
+        """``colors`` [V, 240, 320, 3] uint8, ``classes`` [V, 240, 320] uint8 (see rooms.views).
+
+        ``network`` is trained on from the weights that it has.
+        """
         torch.manual_seed(settings.seed)
         self._colors, self._classes = colors, classes
         self._phrases, self._head = phrases, text_head
         self._settings, self._checkpoint = settings, folder / "teacher_training.pt"
-        self.network = PixelEmbedder().to(memory_format=torch.channels_last)
+        self.network = network.train().to(memory_format=torch.channels_last)
         self.average = torch.optim.swa_utils.AveragedModel(
             self.network, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(settings.ema), use_buffers=True
         )
