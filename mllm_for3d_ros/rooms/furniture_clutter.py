@@ -123,8 +123,20 @@ def _monitor(rng: np.random.Generator) -> Furniture:
     case = pick(rng, (Material((0.07, 0.07, 0.08)), Material((0.75, 0.75, 0.77))))
     parts = [box((w, 0.035, h), case, (0, 0, lift)), box((0.05, 0.03, lift + h * 0.4), case, (0, -0.03, 0))]
     parts.append(box((0.24, 0.17, 0.012), case))
-    on = Material(any_color(rng, 0.7), emission=0.6) if chance(rng, 0.4) else Material((0.03, 0.03, 0.04))
-    return assemble("clutter:monitor", [*parts, box((w - 0.03, 0.004, h - 0.03), on, (0, 0.018, lift + 0.015))])
+    dark = Material((0.03, 0.03, 0.04))
+    lit = chance(rng, 0.5)
+    desktop = Material(any_color(rng, 0.7), emission=0.6) if lit else dark
+    parts.append(box((w - 0.03, 0.004, h - 0.03), desktop, (0, 0.018, lift + 0.015)))
+    if lit:
+        window = Material((0.92, 0.93, 0.95), emission=0.6)
+        parts.append(box((w * 0.45, 0.004, h * 0.5), window, (-w * 0.12, 0.02, lift + h * 0.3)))
+        parts.append(box((w - 0.03, 0.004, 0.02), Material((0.15, 0.16, 0.2), emission=0.5), (0, 0.02, lift + 0.015)))
+    keys = dark if chance(rng, 0.6) else Material((0.85, 0.85, 0.86))
+    parts += [
+        box((0.38, 0.13, 0.018), keys, (-0.04, 0.22, 0)),
+        soft_box((0.06, 0.1, 0.03), keys, (0.22, 0.22, 0), 0.01),
+    ]
+    return assemble("clutter:monitor", parts)
 
 
 def _printer(rng: np.random.Generator) -> Furniture:

@@ -155,9 +155,9 @@ def build_guitar(rng: np.random.Generator) -> Furniture:
     back = Material(shade(color, 0.6)) if acoustic else top
     scale = span(rng, 0.92, 1.05)
     depth = (span(rng, 0.09, 0.11) if acoustic else 0.045) * scale
-    neck = (0.9 if kind == "bass" else 0.55) * scale
-    parts = _body(_ACOUSTIC if acoustic else _ELECTRIC, scale, depth, top, back)
-    high = (0.47 if acoustic else 0.35) * scale
+    neck = {"bass": 0.68, "electric": 0.46}.get(kind, 0.38) * scale
+    parts = _body(_ACOUSTIC if acoustic else _ELECTRIC, scale * (1.0 if acoustic else 1.18), depth, top, back)
+    high = (0.47 if acoustic else 0.41) * scale
     fret, head = Material((0.16, 0.1, 0.07)), (back if chance(rng, 0.5) else Material((0.2, 0.12, 0.08)))
     y = depth / 2
     parts.append(box((0.055, 0.02, neck + 0.12), head, (0, y - 0.006, high - 0.12)))

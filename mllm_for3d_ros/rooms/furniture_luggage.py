@@ -81,7 +81,7 @@ def build_cushion(rng: np.random.Generator) -> Furniture:
     kind = pick(rng, ("square", "square", "oblong", "round", "bolster"))
     cover = dyed(rng, 0.35)
     if kind == "bolster":
-        r, half = span(rng, 0.08, 0.1), span(rng, 0.2, 0.3)
+        r, half = span(rng, 0.08, 0.11), span(rng, 0.17, 0.24)
         parts = [rod((-half, 0, r), (half, 0, r), r, cover, 12)]
         parts += [
             rod((s * half, 0, r), (s * (half + 0.012), 0, r), r * 0.5, Material(named_color(rng)), 10) for s in (-1, 1)
@@ -209,11 +209,12 @@ def _lidded(rng: np.random.Generator, w: float, d: float, h: float) -> list[Part
 
 
 def _tub(rng: np.random.Generator, w: float, d: float, h: float) -> list[Part]:
+    h = min(h, 0.62 * w)
     body = Material(named_color(rng))
     levels = ((0.86, 0.0), (0.97, h), (1.04, h), (1.04, h + 0.012), (0.95, h + 0.012), (0.84, 0.015))
     parts = [loft([rounded_ring((w * f, d * f), 0.04, z, steps=3) for f, z in levels], body)]
     for _ in range(int(rng.integers(2, 5))):
-        r = span(rng, 0.06, 0.09)
-        at = (span(rng, -0.3, 0.3) * w, span(rng, -0.25, 0.25) * d, span(rng, 0.3, 0.7) * h)
+        r = span(rng, 0.05, 0.07)
+        at = (span(rng, -0.26, 0.26) * w, span(rng, -0.18, 0.18) * d, span(rng, 0.45, 0.85) * h)
         parts.append(ellipsoid((r, r, r), Material(named_color(rng)), at, 10))
     return parts

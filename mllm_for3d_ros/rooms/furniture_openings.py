@@ -51,7 +51,7 @@ def build_window(rng: np.random.Generator) -> Furniture:
         drop = h * span(rng, 0.15, 0.4)
         parts.append(box((w - edge, 0.01, drop), blind, (0, deep + 0.005, h - drop)))
     elif chance(rng, 0.25):
-        parts += _curtains(rng, w, h, deep)
+        parts += _curtains(rng, w, h, deep, low)
     bottom = min(float(part.vertices[:, 2].min()) for part in parts)
     return assemble("window", parts, "wall", mount_height=low + bottom)
 
@@ -68,9 +68,10 @@ def _panes(rng: np.random.Generator, w: float, h: float) -> list[Part]:
     return parts
 
 
-def _curtains(rng: np.random.Generator, w: float, h: float, deep: float) -> list[Part]:
+def _curtains(rng: np.random.Generator, w: float, h: float, deep: float, sill: float) -> list[Part]:
+    """Curtains at both sides that end above the floor, which is ``sill`` m below the window."""
     cloth, width = fabric(rng, 0.25, 0.5), span(rng, 0.18, 0.32)
-    y, low = deep + 0.05, -span(rng, 0.05, 0.35)
+    y, low = deep + 0.05, -min(span(rng, 0.05, 0.35), sill - 0.03)
     parts = [rod((-w / 2 - width, y, h + 0.06), (w / 2 + width, y, h + 0.06), 0.012, metal(rng))]
     xs = np.linspace(-width / 2, width / 2, 13)
     wave = 0.025 * np.cos(np.arange(13) * np.pi)

@@ -11,6 +11,8 @@ from mllm_for3d_ros.rooms.furniture import (
     build_clutter,
     build_furniture,
 )
+from mllm_for3d_ros.rooms.furniture_base import NAMED, assemble
+from mllm_for3d_ros.rooms.mesh import Material, box
 
 # class: smallest and largest plausible (width, depth, height) in metres
 LIMITS = {
@@ -34,6 +36,20 @@ LIMITS = {
     "door": ((0.75, 0.04, 1.95), (1.25, 0.15, 2.3)),
     "bin": ((0.15, 0.15, 0.2), (0.4, 0.45, 0.75)),
     "picture": ((0.25, 0.015, 0.25), (1.45, 0.07, 0.9)),
+    "dresser": ((0.4, 0.34, 0.35), (1.9, 0.55, 1.15)),
+    "mirror": ((0.4, 0.02, 0.5), (1.1, 0.5, 1.85)),
+    "microwave": ((0.42, 0.32, 0.24), (0.6, 0.45, 0.36)),
+    "laptop": ((0.3, 0.22, 0.18), (0.42, 0.42, 0.32)),
+    "cup": ((0.07, 0.07, 0.07), (0.18, 0.17, 0.13)),
+    "bottle": ((0.06, 0.06, 0.19), (0.12, 0.12, 0.37)),
+    "backpack": ((0.22, 0.18, 0.32), (0.5, 0.45, 0.75)),
+    "cushion": ((0.34, 0.12, 0.1), (0.55, 0.52, 0.55)),
+    "suitcase": ((0.34, 0.15, 0.2), (0.75, 0.8, 1.2)),
+    "box": ((0.28, 0.24, 0.15), (0.65, 0.8, 0.75)),
+    "bicycle": ((1.05, 0.3, 0.6), (1.85, 0.65, 1.15)),
+    "guitar": ((0.3, 0.3, 0.9), (0.5, 0.6, 1.5)),
+    "fan": ((0.2, 0.12, 0.35), (0.6, 0.55, 1.45)),
+    "coat_rack": ((0.35, 0.3, 1.55), (1.2, 0.8, 2.05)),
 }
 SEEDS = range(40)
 
@@ -58,7 +74,7 @@ def test_frame_and_extents_follow_the_contract(name: str) -> None:
         assert abs(low[0] + high[0]) < 1e-4
         if furniture.mount == "wall":
             assert abs(low[1]) < 1e-4
-            assert furniture.mount_height + furniture.size[2] < 2.4
+            assert furniture.mount_height >= 0 and furniture.mount_height + furniture.size[2] < 2.4
             assert not furniture.against_wall
         else:
             assert furniture.mount in ("floor", "carpet")
@@ -128,7 +144,22 @@ def test_tables_and_beds_are_solid_on_top() -> None:
 def test_mounts_of_the_flat_classes() -> None:
     assert build("rug", 0).mount == "carpet"
     assert {build(name, 0).mount for name in ("window", "door", "picture")} == {"wall"}
+    assert {build("mirror", seed).mount for seed in SEEDS} == {"wall", "floor"}
     assert {build("television", seed).mount for seed in SEEDS} == {"wall", "floor"}
+
+
+def test_things_are_named_by_the_color_of_most_of_their_surface() -> None:
+    red, blue = Material((0.8, 0.1, 0.1)), Material((0.1, 0.2, 0.8))
+    shirt = assemble("box", [box((1, 1, 1), red), box((0.1, 0.1, 0.1), blue)])
+    assert shirt.main_color == pytest.approx(red.color)
+    assert assemble("box", shirt.parts, named_by=blue).main_color == blue.color
+
+
+@pytest.mark.parametrize("name", ["chair", "cup", "bottle", "cushion", "backpack", "suitcase", "bicycle", "bin"])
+def test_colors_vary(name: str) -> None:
+    colors = np.array([build(name, seed).main_color for seed in SEEDS])
+    near = np.linalg.norm(colors[:, None] - np.array(NAMED)[None], axis=-1) < 0.25
+    assert near.any(0).sum() >= 8
 
 
 def test_clutter_is_marked_as_unlabelled() -> None:

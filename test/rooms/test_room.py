@@ -40,6 +40,8 @@ def test_nothing_interpenetrates_and_all_is_inside(seed):
     solid = [thing for thing in room.objects if thing.furniture.mount != "carpet"]
     for k, thing in enumerate(solid):
         for other in solid[:k]:
+            if other.instance_id == thing.support:
+                continue
             assert not overlaps(thing.footprint, other.footprint), (thing.class_name, other.class_name)
     for thing in room.objects:
         x0, y0, x1, y1 = room.rooms[room.room_at(thing.box.mean(0, keepdims=True)[:, :2])[0]].bounds
@@ -55,7 +57,7 @@ def test_a_robot_can_drive_up_to_everything(seed):
     assert grid.main_area >= 0.8
     free = grid.centers[grid.main]
     for thing in room.objects:
-        if thing.footprint.low < 0.6:
+        if thing.footprint.low < 0.6 and not thing.support:
             assert thing.footprint.distances(free).min() < 1.0, thing.class_name
 
 
@@ -76,7 +78,8 @@ def test_doors_are_usual_and_contents_vary():
     present = Counter(name for seed in SEEDS for name in room_of(seed).classes)
     assert present["door"] >= 0.7 * len(SEEDS)
     assert set(present) == set(CLASS_NAMES)
-    assert 5 <= np.mean([len(room_of(seed).classes) for seed in SEEDS]) <= 12
+    single = [room_of(seed) for seed in SEEDS if len(room_of(seed).rooms) == 1]
+    assert 8 <= np.mean([len(room.classes) for room in single]) <= 16
 
 
 def test_clutter_has_no_class():
