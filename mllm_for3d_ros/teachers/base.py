@@ -61,6 +61,6 @@ class Teacher(Protocol):
         ...
 
 
-def abstention(size: tuple[int, int], reason: str) -> ViewAnswer:
-    """The answer "not here" to a view of ``size`` (height, width), with its reason."""
-    return ViewAnswer(np.zeros(size, np.float32), None, 0.0, abstained=reason)
+def abstention(size: tuple[int, int], reason: str, features: np.ndarray | None = None) -> ViewAnswer:
+    """The answer "not here" to a view of ``size`` (height, width), with its reason and the view's features."""
+    return ViewAnswer(np.zeros(size, np.float32), None, 0.0, features, abstained=reason)

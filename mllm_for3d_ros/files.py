@@ -1,0 +1,33 @@
+"""Files that are there whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+
+PARTIAL = ".partial"
+"""Ending of a file being written; one that stays behind is of a process that was killed."""
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file so that readers, also after a crash, see the old content or all of the new.
+
+    Raises:
+        OSError: the folder is missing or cannot be written.
+    """
+    partial = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}{PARTIAL}")
+    try:
+        with partial.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)  # so that the new name, too, outlives a power cut
+    finally:
+        os.close(folder)

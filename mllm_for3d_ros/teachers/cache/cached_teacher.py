@@ -1,0 +1,87 @@
+"""A teacher behind the answer cache: asked only what the cache does not know, loaded only if need be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from mllm_for3d_ros.errors import CacheError
+from mllm_for3d_ros.language.instruction import clean_instruction
+from mllm_for3d_ros.teachers.base import Fingerprint, Teacher
+from mllm_for3d_ros.teachers.cache.answer_cache import AnswerCache
+from mllm_for3d_ros.teachers.image_memo import image_key
+from mllm_for3d_ros.types import Frame, ViewAnswer
+
+VIEWS_PER_COMMIT = 16
+"""Views sent to the teacher before their answers are stored: what a killed run loses at most."""
+
+
+class CachedTeacher:
+    """Follows ``Teacher``. Answers come back in the form in which they are stored, so that the first run
+    and every later one see the same (masks in a few levels, features rounded to float16).
+
+    teacher_calls: views sent to the teacher so far. cache_hits: views answered without it, be it from the
+    cache or because the same image came twice in one call.
+    """
+
+    def __init__(
+        self,
+        fingerprint: Fingerprint,
+        load: Callable[[], Teacher],
+        cache: AnswerCache,
+        progress: Callable[[int], None] | None = None,
+    ) -> None:
+        """Wrap the teacher that ``load`` makes, at the first view that is not in ``cache``.
+
+        Args:
+            fingerprint: under which the answers are stored; known without loading.
+            load: makes the teacher.
+            cache: where the answers are.
+            progress: called with the number of views just answered, for a progress bar.
+        """
+        self.fingerprint = fingerprint
+        self.teacher_calls = 0
+        self.cache_hits = 0
+        self._load, self._cache, self._progress = load, cache, progress or (lambda views: None)
+        self._teacher: Teacher | None = None
+
+    @property
+    def token_dim(self) -> int:
+        """Length D of the tokens; the teacher is loaded to know it only if the cache does not."""
+        known = self._cache.token_dim(self.fingerprint)
+        return self._loaded().token_dim if known is None else known
+
+    def answer(self, frames: Sequence[Frame], instruction: str) -> list[ViewAnswer]:
+        """See ``Teacher.answer``; answers got before an error are kept.
+
+        Raises:
+            CacheError: the cache cannot be read or written.
+        """
+        text = clean_instruction(instruction)
+        keys = [image_key(frame.color) for frame in frames]
+        frame_of = dict(zip(keys, frames, strict=True))
+        answers = self._cache.get(self.fingerprint, text, list(frame_of))
+        missing = [key for key in frame_of if key not in answers]
+        self.cache_hits += len(frames) - len(missing)
+        self._progress(len(frames) - len(missing))
+        for start in range(0, len(missing), VIEWS_PER_COMMIT):
+            chunk = missing[start : start + VIEWS_PER_COMMIT]
+            answers |= self._ask({key: frame_of[key] for key in chunk}, text)
+            self._progress(len(chunk))
+        return [answers[key] for key in keys]
+
+    def _ask(self, views: dict[bytes, Frame], instruction: str) -> dict[bytes, ViewAnswer]:
+        """Send ``views`` to the teacher and store what it says; returns the stored form."""
+        given = self._loaded().answer(list(views.values()), instruction)
+        self.teacher_calls += len(views)
+        self._cache.put(self.fingerprint, instruction, dict(zip(views, given, strict=True)))
+        stored = self._cache.get(self.fingerprint, instruction, list(views))
+        if len(stored) < len(views):
+            raise CacheError(f"{self._cache.folder} was pruned while answers were being stored; run again")
+        return stored
+
+    def _loaded(self) -> Teacher:
+        """The teacher, made at the first call."""
+        if self._teacher is None:
+            self._teacher = self._load()
+            self._cache.keep_token_dim(self.fingerprint, self._teacher.token_dim)
+        return self._teacher
