@@ -48,18 +48,16 @@ class TextHead(nn.Module):
         return cls(len(stored) - 1)
 
     def grown(self, classes: int) -> TextHead:
-        """A copy with ``classes`` concepts: the old ones keep their prototypes, those in between are random.
+        """An untrained head with ``classes`` concepts, of which the old ones have the prototypes of this head.
 
         Raises:
             ValueError: that would be fewer concepts than there are.
         """
         if classes < self.classes:
             raise ValueError(f"a head of {self.classes} classes cannot shrink to {classes}")
-        head = TextHead(classes)
-        new = head.prototypes.detach()[: classes - self.classes]
-        old = self.state_dict()
-        prototypes = torch.cat([old["prototypes"][:-1], new, old["prototypes"][-1:]])
-        head.load_state_dict({**old, "prototypes": prototypes})
+        head, old = TextHead(classes), self.prototypes.detach()
+        head.prototypes.data[: self.classes] = old[:-1]
+        head.prototypes.data[-1] = old[-1]
         return head
 
     @property
