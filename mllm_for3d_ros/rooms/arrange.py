@@ -20,7 +20,7 @@ _CLEARANCE = 0.06
 _LOW = 0.6
 _GATE_REACH = 0.12
 _GRID_CELL = 0.1
-_LEVEL, _SOFT = 0.006, 0.05
+_LEVEL, _SOFT = 0.006, 0.03
 """How uneven m a hard and an upholstered surface may be below a thing that rests on it."""
 _GAP = 0.001
 _SMALL_CLEARANCE = 0.015

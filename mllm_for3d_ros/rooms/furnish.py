@@ -11,12 +11,12 @@ from mllm_for3d_ros.rooms.objects import PlacedObject
 
 _ORDER = (
     "door window bed bathtub wardrobe sofa refrigerator stove sink washing_machine toilet bookshelf dresser "
-    "television table chair mirror coat_rack bicycle lamp plant guitar fan suitcase bin picture "
+    "bicycle television table chair mirror coat_rack lamp plant guitar fan suitcase bin picture "
     "microwave laptop backpack cushion box cup bottle rug"
 ).split()
 _FLOOR = "floor"
 _PLACES: dict[str, dict[str, float]] = {
-    "microwave": {"table": 2, "dresser": 3, "sink": 1, "washing_machine": 1, "refrigerator": 2},
+    "microwave": {"table": 2, "dresser": 3, "sink": 1, "washing_machine": 1, "refrigerator": 2, "stove": 0.3},
     "laptop": {"table": 6, "bed": 2, "dresser": 1, "sofa": 1},
     "cup": {"table": 6, "dresser": 3, "sink": 1, "stove": 0.5, "washing_machine": 1, "bookshelf": 1},
     "bottle": {"table": 5, "dresser": 2, "sink": 1, "stove": 0.5, "washing_machine": 1, _FLOOR: 2},

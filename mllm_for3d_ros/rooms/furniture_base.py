@@ -96,20 +96,25 @@ class Furniture:
         return self.named_by.color if self.named_by else _main_color(self.parts)
 
 
-def _main_color(parts: Sequence[Part]) -> Color:
-    """Mean of the largest group of like colours, weighted by area."""
+def painted_areas(parts: Sequence[Part]) -> tuple[np.ndarray, np.ndarray]:
+    """Colours [K, 3] RGB (0..1) of the surfaces of ``parts`` and how many square metres [K] show each."""
     colors, areas = [], []
     for part in parts:
         a, b, c = (part.vertices[part.triangles[:, k]].astype(float) for k in range(3))
-        area = 0.5 * float(np.linalg.norm(np.cross(b - a, c - a), axis=1).sum())
+        size = 0.5 * float(np.linalg.norm(np.cross(b - a, c - a), axis=1).sum())
         second = _SECOND_SHARE[part.material.texture]
         colors += [part.material.color, part.material.color2]
-        areas += [area * (1 - second), area * second]
-    rgb, area = np.array(colors), np.array(areas)
+        areas += [size * (1 - second), size * second]
+    return np.array(colors), np.array(areas)
+
+
+def _main_color(parts: Sequence[Part]) -> Color:
+    """Mean of the largest group of like colours, weighted by area."""
+    rgb, area = painted_areas(parts)
     like = np.linalg.norm(rgb[:, None] - rgb[None], axis=-1) < _SAME_COLOR
     chosen = like[int((like @ area).argmax())]
-    r, g, b = (area * chosen) @ rgb / float(area[chosen].sum())
-    return float(r), float(g), float(b)
+    red, green, blue = (area * chosen) @ rgb / float(area[chosen].sum())
+    return float(red), float(green), float(blue)
 
 
 def merge_by_material(parts: Sequence[Part]) -> list[Part]:
