@@ -38,18 +38,28 @@ _CLOUD = ("points", "colors", "normals", "weights", "last_seen_ns")
 class Provenance:
     """What the labels depend on.
 
-    source: bag or folder, as given. teacher: fingerprint. settings: of mapping and lifting, JSON values.
+    source: bag or folder, as given. source_bytes: size of its files. teacher: fingerprint. settings: of
+    mapping and lifting, JSON values.
     """
 
     source: str
+    source_bytes: int
     teacher: str
     settings: dict[str, Any] = field(default_factory=dict)
     package_version: str = __version__
 
 
 @dataclass(frozen=True)
+class StoredLabel:
+    """A label with the rows of the store's views that its view weights speak of."""
+
+    label: PseudoLabel
+    views: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class View:
-    """A key view: stamp ns, camera_to_world [4, 4] row by row, image size and pinhole parameters in pixels."""
+    """A candidate view: stamp ns, camera_to_world [4, 4] row by row, image size and pinhole parameters in pixels."""
 
     stamp_ns: int
     camera_to_world: list[list[float]]
@@ -141,7 +151,7 @@ class LabelStore:
 
     @property
     def views(self) -> tuple[View, ...]:
-        """The key views, in the order of every label's view weights."""
+        """The candidate views; each label names those of them that were asked."""
         return tuple(View(**view) for view in self._scene["views"])
 
     @property
@@ -155,26 +165,30 @@ class LabelStore:
         columns: dict[str, Any] = {name: tensors[name] for name in _CLOUD}
         return SceneCloud(**columns, voxel_size=self._scene["voxel_size"], frame_id=self._scene["frame_id"])
 
-    def write(self, label: PseudoLabel) -> None:
+    def write(self, label: PseudoLabel, views: Sequence[int]) -> None:
         """Add a label, or replace that of the same instruction.
+
+        Args:
+            label: of the store's cloud.
+            views: rows of ``self.views`` that its view weights speak of.
 
         Raises:
             ValueError: the label is of another cloud or of other views.
         """
-        if len(label.probability) != self._scene["voxels"] or len(label.view_weights) != len(self._scene["views"]):
-            raise ValueError(
-                f"the store has {self._scene['voxels']} voxels and {len(self._scene['views'])} views, "
-                f"the label {len(label.probability)} and {len(label.view_weights)}"
-            )
+        count, candidates = self._scene["voxels"], len(self._scene["views"])
+        if len(label.probability) != count:
+            raise ValueError(f"the store has {count} voxels, the label {len(label.probability)}")
+        if len(views) != len(label.view_weights) or not all(0 <= view < candidates for view in views):
+            raise ValueError(f"{len(label.view_weights)} view weights need as many of the {candidates} views")
         name = label_file(label.instruction)
-        write_whole(self.folder / name, _label_bytes(label))
+        write_whole(self.folder / name, _label_bytes(label, views))
         entry = {"instruction": label.instruction, "file": name, "presence": round(label.presence, 6)}
         entry["voxels_above_half"] = int(np.count_nonzero(label.probability >= 0.5))
         others = [old for old in self._scene["labels"] if old["instruction"] != label.instruction]
         self._scene["labels"] = [*others, entry]
         self._commit()
 
-    def read(self, instruction: str) -> PseudoLabel:
+    def read(self, instruction: str) -> StoredLabel:
         """The label of ``instruction``.
 
         Raises:
@@ -187,7 +201,7 @@ class LabelStore:
         tensors = self._read(path)
         with safe_open(path, "numpy") as stored:
             said = json.loads(stored.metadata()["label"])
-        return PseudoLabel(
+        label = PseudoLabel(
             instruction,
             tensors["probability"].astype(np.float32),
             tensors["confidence"].astype(np.float32),
@@ -196,8 +210,9 @@ class LabelStore:
             tuple(said["dropped"]),
             said["presence"],
         )
+        return StoredLabel(label, tuple(said["views"]))
 
-    def labels(self) -> Iterator[PseudoLabel]:
+    def labels(self) -> Iterator[StoredLabel]:
         """All labels, in the order of writing."""
         return (self.read(instruction) for instruction in self.instructions)
 
@@ -217,7 +232,7 @@ def label_file(instruction: str) -> str:
     return f"labels/{hashlib.sha256(instruction.encode('utf-8')).hexdigest()[:16]}.safetensors"
 
 
-def _label_bytes(label: PseudoLabel) -> bytes:
+def _label_bytes(label: PseudoLabel, views: Sequence[int]) -> bytes:
     tensors = {
         "probability": label.probability.astype(np.float16),
         "confidence": label.confidence.astype(np.float16),
@@ -225,7 +240,8 @@ def _label_bytes(label: PseudoLabel) -> bytes:
     }
     if label.query is not None:
         tensors["query"] = np.ascontiguousarray(label.query, np.float32)
-    said = {"instruction": label.instruction, "presence": label.presence, "dropped": list(label.dropped)}
+    said: dict[str, Any] = {"instruction": label.instruction, "presence": label.presence, "views": list(views)}
+    said["dropped"] = list(label.dropped)
     return save(tensors, {"label": json.dumps(said, ensure_ascii=False)})
 
 

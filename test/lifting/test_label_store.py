@@ -10,7 +10,8 @@ from mllm_for3d_ros.errors import LabelStoreError
 from mllm_for3d_ros.lifting.label_store import LabelStore, Provenance, label_file, write_whole
 from mllm_for3d_ros.types import Frame, Intrinsics, PseudoLabel, SceneCloud
 
-FROM = Provenance("bags/kitchen", "compact:1:0", {"views": 2})
+VIEWS = (0, 1)
+FROM = Provenance("bags/kitchen", 10, "compact:1:0", {"views": 2})
 
 
 def cloud(n: int = 5, shift: float = 0.0) -> SceneCloud:
@@ -36,13 +37,14 @@ def label(text: str = "the sofa", n: int = 5, query: bool = True) -> PseudoLabel
 
 def test_a_label_comes_back_as_it_was_written(tmp_path):
     store = LabelStore.create(tmp_path / "scene", cloud(), frames(), FROM)
-    store.write(label())
-    store.write(label("nothing here", query=False))
+    store.write(label(), VIEWS)
+    store.write(label("nothing here", query=False), [1, 0])
     again = LabelStore.open(tmp_path / "scene")
     assert again.instructions == ("the sofa", "nothing here")
     assert again.provenance == FROM
     assert [view.stamp_ns for view in again.views] == [10, 20]
-    first, second = again.labels()
+    (first, asked), (second, others) = ((stored.label, stored.views) for stored in again.labels())
+    assert (asked, others) == ((0, 1), (1, 0))
     np.testing.assert_allclose(first.probability, label().probability, atol=1e-3)
     assert np.isnan(first.probability[0]) and first.dropped == (None, "too small") and first.presence == 0.75
     np.testing.assert_array_equal(first.query, np.arange(4))
@@ -51,7 +53,7 @@ def test_a_label_comes_back_as_it_was_written(tmp_path):
 
 
 def test_the_files_can_be_read_without_our_code(tmp_path):
-    LabelStore.create(tmp_path, cloud(), frames(), FROM).write(label())
+    LabelStore.create(tmp_path, cloud(), frames(), FROM).write(label(), VIEWS)
     scene = json.loads((tmp_path / "scene.json").read_text())
     stored = load_file(tmp_path / scene["labels"][0]["file"])
     assert set(stored) == {"probability", "confidence", "view_weights", "query"}
@@ -60,9 +62,9 @@ def test_the_files_can_be_read_without_our_code(tmp_path):
 
 def test_writing_again_replaces_the_label_and_gives_the_same_bytes(tmp_path):
     store = LabelStore.create(tmp_path, cloud(), frames(), FROM)
-    store.write(label())
+    store.write(label(), VIEWS)
     before = {path.name: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
-    LabelStore.create(tmp_path, cloud(), frames(), FROM).write(label())
+    LabelStore.create(tmp_path, cloud(), frames(), FROM).write(label(), VIEWS)
     assert {path.name: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
 
 
@@ -70,14 +72,14 @@ def test_a_label_that_the_list_does_not_name_is_not_seen(tmp_path):
     store = LabelStore.create(tmp_path, cloud(), frames(), FROM)
     write_whole(tmp_path / label_file("the sofa"), b"half")
     assert LabelStore.open(tmp_path).instructions == ()
-    store.write(label())
+    store.write(label(), VIEWS)
     assert len(list(LabelStore.open(tmp_path).labels())) == 1
 
 
 @pytest.mark.parametrize(
     ("again", "why"),
     [
-        ((cloud(), frames(), Provenance("bags/hall", "compact:1:0")), "provenance"),
+        ((cloud(), frames(), Provenance("bags/hall", 10, "compact:1:0")), "provenance"),
         ((cloud(shift=1), frames(), FROM), "cloud"),
         ((cloud(), frames()[:1], FROM), "views"),
     ],
@@ -90,15 +92,18 @@ def test_a_store_of_another_scene_is_refused(tmp_path, again, why):
 
 def test_labels_of_other_sizes_are_refused(tmp_path):
     store = LabelStore.create(tmp_path, cloud(), frames(), FROM)
-    with pytest.raises(ValueError, match="5 voxels and 2 views, the label 6"):
-        store.write(label(n=6))
+    with pytest.raises(ValueError, match="5 voxels, the label 6"):
+        store.write(label(n=6), VIEWS)
+    for views in ([0], [0, 2], [-1, 0]):
+        with pytest.raises(ValueError, match="2 view weights need as many of the 2 views"):
+            store.write(label(), views)
 
 
 def test_damage_and_unknown_versions_are_named(tmp_path):
     with pytest.raises(LabelStoreError, match="no label store"):
         LabelStore.open(tmp_path)
     store = LabelStore.create(tmp_path, cloud(), frames(), FROM)
-    store.write(label())
+    store.write(label(), VIEWS)
     with pytest.raises(LabelStoreError, match="no label for 'a bin'"):
         store.read("a bin")
     (tmp_path / label_file("the sofa")).write_bytes(b"half")
