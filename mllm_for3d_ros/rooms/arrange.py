@@ -16,6 +16,7 @@ WALL_YAW = {"south": 0.0, "east": np.pi / 2, "north": np.pi, "west": -np.pi / 2}
 _OUTER = ("door", "window")
 _KEEP_FREE = {"door": 0.9, "window": 0.5, "picture": 0.4, "television": 0.6, "mirror": 0.4}
 _TRIES = 24
+_SNUG_TRIES = 8
 _CLEARANCE = 0.06
 _LOW = 0.6
 _GATE_REACH = 0.12
@@ -103,28 +104,16 @@ class Arranger:
             snug: as far back (-y) as it goes, such as a cushion in a sofa.
             facing: yaw rad in the support's frame, about which it is turned a little; any without.
         """
-        half = np.asarray(support.footprint.half)
-        for _ in range(_TRIES):
+        half, covered = np.asarray(support.footprint.half), _samples(thing)
+        for _ in range(_SNUG_TRIES if snug else _TRIES):
             turn = self.rng.uniform(-np.pi, np.pi) if facing is None else facing + self.rng.normal(0.0, 0.12)
             x, y = self.rng.uniform(-half, half)
             rows = np.arange(-half[1], half[1], 0.04) if snug else (y,)
             for row in rows:
-                place = self._resting(thing, support, float(turn), np.array([x, row]))
+                place = _resting(covered, support, float(turn), np.array([x, row]))
                 if place and place[1][2] <= highest and self._put(thing, place, _SMALL_CLEARANCE, support):
                     return True
         return False
-
-    def _resting(self, thing: Furniture, support: PlacedObject, turn: float, spot: np.ndarray) -> Place | None:
-        """The place of ``thing`` at ``spot`` [2] of the support's frame if the surface below it is level there."""
-        c, s = np.cos(turn), np.sin(turn)
-        feet = _samples(thing) @ np.array([[c, s], [-s, c]]) + spot
-        heights = support.top.under(feet)
-        high, low = float(heights.max()), float(heights.min())
-        if not high - low < (_SOFT if support.class_name in ("sofa", "bed", "chair") else _LEVEL):
-            return None
-        turned = support.footprint.axes
-        xy = spot @ turned + np.asarray(support.position)[:2]
-        return support.yaw + turn, (float(xy[0]), float(xy[1]), support.position[2] + high + _GAP)
 
     def _put(
         self, furniture: Furniture, place: Place, clearance: float = _CLEARANCE, support: PlacedObject | None = None
@@ -228,6 +217,17 @@ class Arranger:
         quarter = int(self.rng.integers(4)) * np.pi / 2
         jitter = self.rng.normal(0.0, 0.06) if self.rng.random() < 0.8 else self.rng.uniform(-0.7, 0.7)
         return float(quarter + jitter), (float(x), float(y), 0.0)
+
+
+def _resting(covered: np.ndarray, support: PlacedObject, turn: float, spot: np.ndarray) -> Place | None:
+    """The place at ``spot`` [2] of the support's frame of what covers ``covered`` [N, 2], if it is level there."""
+    c, s = np.cos(turn), np.sin(turn)
+    heights = support.top.under(covered @ np.array([[c, s], [-s, c]]) + spot)
+    high, low = float(heights.max()), float(heights.min())
+    if not high - low < (_SOFT if support.class_name in ("sofa", "bed", "chair") else _LEVEL):
+        return None
+    xy = spot @ support.footprint.axes + np.asarray(support.position)[:2]
+    return support.yaw + turn, (float(xy[0]), float(xy[1]), support.position[2] + high + _GAP)
 
 
 def _samples(thing: Furniture) -> np.ndarray:

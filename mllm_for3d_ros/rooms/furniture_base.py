@@ -91,6 +91,12 @@ class Furniture:
     named_by: Material | None = None
 
     @functools.cached_property
+    def bounds(self) -> tuple[np.ndarray, np.ndarray]:
+        """Lowest and highest corner [3] m of all parts in the object frame."""
+        vertices = np.concatenate([part.vertices for part in self.parts]).astype(np.float64)
+        return vertices.min(0), vertices.max(0)
+
+    @functools.cached_property
     def main_color(self) -> Color:
         """RGB (0..1) that one would name the object by: of ``named_by``, or of the largest area of like colours."""
         return self.named_by.color if self.named_by else _main_color(self.parts)

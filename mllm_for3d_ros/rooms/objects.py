@@ -14,15 +14,9 @@ from mllm_for3d_ros.rooms.supports import TopSurface, top_surface
 from mllm_for3d_ros.rooms.vocabulary import CLASS_NAMES
 
 
-def local_bounds(furniture: Furniture) -> tuple[np.ndarray, np.ndarray]:
-    """Lowest and highest corner [3] m of all parts in the object frame."""
-    vertices = np.concatenate([part.vertices for part in furniture.parts]).astype(np.float64)
-    return vertices.min(0), vertices.max(0)
-
-
 def footprint_at(furniture: Furniture, yaw: float, position: tuple[float, float, float]) -> Footprint:
     """The oriented box that ``furniture`` fills when its origin stands at ``position`` turned by ``yaw``."""
-    low, high = local_bounds(furniture)
+    low, high = furniture.bounds
     center = rotation_z(yaw)[:2, :2] @ ((low + high) / 2)[:2] + np.asarray(position)[:2]
     half = (high - low)[:2] / 2
     return Footprint(

@@ -95,12 +95,11 @@ def tube(points: Sequence[Point], radius: float, material: Material, sides: int 
     chord = line[-1] - line[0]
     helper = np.eye(3)[int(np.abs(chord).argmin())]
     angles = np.arange(sides) * 2 * np.pi / sides
-    rings = []
-    for point, tangent in zip(line, tangents, strict=True):
-        u = np.cross(tangent, helper)
-        u /= np.linalg.norm(u)
-        v = np.cross(tangent, u)
-        rings.append(point + radius * (np.cos(angles)[:, None] * u + np.sin(angles)[:, None] * v))
+    u = np.cross(tangents, helper)
+    u /= np.linalg.norm(u, axis=1, keepdims=True)
+    v = np.cross(tangents, u)
+    around = np.cos(angles)[:, None] * u[:, None] + np.sin(angles)[:, None] * v[:, None]
+    rings = list(line[:, None] + radius * around)
     return loft(rings, material)
 
 
