@@ -18,5 +18,5 @@ def test_a_checkpoint_keeps_its_number_of_concepts(classes):
 
 
 def test_a_checkpoint_without_a_text_head_is_one_clear_error():
-    with pytest.raises(CheckpointError, match="text_head.prototypes"):
+    with pytest.raises(CheckpointError, match=r"text_head\.prototypes"):
         TextHead.shaped_like({}, "text_head.")
