@@ -22,6 +22,14 @@ def positive_float(text: str) -> float:
     return number
 
 
+def non_negative_float(text: str) -> float:
+    """A finite number of at least 0."""
+    number = float(text)
+    if not 0 <= number < float("inf"):
+        raise argparse.ArgumentTypeError(f"must be finite and at least 0, got {text}")
+    return number
+
+
 def seeds(text: str) -> list[int]:
     """Room seeds: "10003", "10000,10003", or "10000:10005" (without the last)."""
     chosen: list[int] = []

@@ -74,9 +74,10 @@ def run(args: argparse.Namespace) -> int:
     except ImportError as error:
         raise MLLMFor3DError(f"rclpy is not installed ({error}): run `make setup`") from error
     from mllm_for3d_ros.evaluation.demo_room import choose_questions
+    from mllm_for3d_ros.rooms.room import make_room
 
     room = _room(args)
-    questions = choose_questions(room.present, room.seen, args.seed)
+    questions = choose_questions(make_room(room.seed), room.truth)
     done = _run_nodes(args, room, questions)
     _show(done)
     seconds = time.monotonic() - started
@@ -158,7 +159,7 @@ def _ask(client: DemoClient, room: DemoRoom, question: RoomInstruction, version:
     iou = None
     if question.status is Status.OK:
         found = reply.message.status == Status.OK
-        iou = score_points(reply.points, room.truth, question.class_name).iou if found else 0.0
+        iou = score_points(reply.points, room.truth, question.instances).iou if found else 0.0
     return Answered(question, reply, Status(reply.message.status).name, iou)
 
 

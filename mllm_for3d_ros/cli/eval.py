@@ -12,7 +12,7 @@ from mllm_for3d_ros.cli.arguments import positive_int, seeds, table
 
 if TYPE_CHECKING:
     from mllm_for3d_ros.evaluation.rooms_benchmark import Report
-    from mllm_for3d_ros.rooms.instructions import Phrase
+    from mllm_for3d_ros.rooms.instructions import Phrase, Split
 
 HELP = """Measure a checkpoint.
 
@@ -54,7 +54,7 @@ def _rooms(args: argparse.Namespace) -> int:
     from mllm_for3d_ros.evaluation.rooms_benchmark import LiftedSystem, StudentSystem, System, map_room, run_benchmark
     from mllm_for3d_ros.teachers.compact.teacher import CompactTeacher
 
-    phrases = _phrases(args)
+    source = _source(args)
     answerer, note = load_answerer(args.checkpoint, args.device)
     if note:
         print(f"note: {note}", file=sys.stderr)
@@ -63,7 +63,7 @@ def _rooms(args: argparse.Namespace) -> int:
     systems: list[System] = [StudentSystem(answerer)]
     if args.lifted:
         systems.append(LiftedSystem(CompactTeacher.load()))
-    reports = run_benchmark(systems, rooms, phrases, per_class=args.per_class, absent=args.absent)
+    reports = run_benchmark(systems, rooms, source, per_class=args.per_class, absent=args.absent)
     for report in reports:
         print(describe(report))
     if args.json:
@@ -88,17 +88,19 @@ def _text(args: argparse.Namespace) -> int:
     return 0
 
 
-def _phrases(args: argparse.Namespace) -> tuple[Phrase, ...]:
-    """The phrases to ask; says which of a foreign file cannot be judged."""
-    from mllm_for3d_ros.rooms.instructions import CONTEXT_FREE_KINDS, bank, load_phrases
+def _source(args: argparse.Namespace) -> Split | tuple[Phrase, ...]:
+    """The split or the phrases to ask; says how many of a foreign file cannot be judged."""
+    from mllm_for3d_ros.rooms.choice import CONTEXT_KINDS, stated_rule
+    from mllm_for3d_ros.rooms.instructions import load_phrases
 
     if args.phrases is None:
-        return bank(args.split)
+        split: Split = args.split
+        return split
     phrases = load_phrases(args.phrases)
-    judged = (*CONTEXT_FREE_KINDS, "absent")
-    unjudged = sum(phrase.kind not in judged for phrase in phrases)
+    unjudged = sum(phrase.kind in CONTEXT_KINDS and stated_rule(phrase) is None for phrase in phrases)
     if unjudged:
-        print(f"note: {unjudged} phrases of other kinds than {', '.join(judged)} are left out", file=sys.stderr)
+        kinds = " or ".join(CONTEXT_KINDS)
+        print(f"note: {unjudged} {kinds} phrases without a plain rule are left out (docs/phrases.md)", file=sys.stderr)
     return phrases
 
 

@@ -13,28 +13,26 @@ import numpy as np
 
 from mllm_for3d_ros import rooms
 from mllm_for3d_ros.evaluation.metrics import Overlap
-from mllm_for3d_ros.rooms.instructions import RoomInstruction, room_instructions
-from mllm_for3d_ros.rooms.recording import MIN_SEEN_VOXELS, GroundTruth
-from mllm_for3d_ros.rooms.vocabulary import CLASS_NAMES
+from mllm_for3d_ros.rooms.choice import choose_instructions
+from mllm_for3d_ros.rooms.instructions import CONTEXT_FREE_KINDS, RoomInstruction
+from mllm_for3d_ros.rooms.recording import GroundTruth
+from mllm_for3d_ros.rooms.room import Room
 from mllm_for3d_ros.scene.voxel_map import voxel_keys
+from mllm_for3d_ros.types import Status
 
 MAX_CLASSES = 8
 LEAST_QUESTIONS = 6
+QUESTION_KINDS = (*CONTEXT_FREE_KINDS, "absent")
 
 
 @dataclass(frozen=True)
 class DemoRoom:
-    """A recorded room: its bag, the number of frames in it, the classes it holds, and its truth."""
+    """A recorded room: its seed, its bag, the number of frames in it, and its truth."""
 
+    seed: int
     bag: Path
     frames: int
-    present: tuple[str, ...]
     truth: GroundTruth
-
-    @property
-    def seen(self) -> tuple[str, ...]:
-        """Classes that the recording shows well enough to be asked for."""
-        return tuple(n for n in self.present if np.count_nonzero(self.truth.class_mask(n)) >= MIN_SEEN_VOXELS)
 
 
 def prepare_room(
@@ -61,7 +59,7 @@ def load_room(home: Path) -> DemoRoom:
 
     facts = json.loads((home / "room.json").read_text())
     truth = load_ground_truth(home / "truth.npz")
-    return DemoRoom(home / "recording", int(facts["frames"]), tuple(facts["present"]), truth)
+    return DemoRoom(int(facts["seed"]), home / "recording", int(facts["frames"]), truth)
 
 
 def _make_room(home: Path, seed: int, frames: int, voxel_size: float, tell: Callable[[int], object]) -> None:
@@ -80,7 +78,7 @@ def _make_room(home: Path, seed: int, frames: int, voxel_size: float, tell: Call
         tell(index + 1)
     written = write_bag(recording, partial / "recording")
     save_ground_truth(recording.ground_truth(voxel_size), partial / "truth.npz")
-    facts = {"seed": seed, "frames": written, "present": list(recording.room.classes), "kind": recording.room.kind}
+    facts = {"seed": seed, "frames": written, "kind": recording.room.kind}
     (partial / "room.json").write_text(json.dumps(facts) + "\n")
     partial.rename(home)
 
@@ -93,27 +91,28 @@ def _code_version() -> str:
     return digest.hexdigest()[:10]
 
 
-def choose_questions(present: Sequence[str], seen: Sequence[str], seed: int) -> list[RoomInstruction]:
+def choose_questions(room: Room, truth: GroundTruth) -> list[RoomInstruction]:
     """A fair draw from the held-out phrasings, by the seed alone: nothing of any answer goes into it.
 
     One phrase for each of up to ``MAX_CLASSES`` seen classes (more for a room with few), explicit or
     implicit as drawn, then one for a thing that is not there.
     """
-    rng = np.random.default_rng([9, seed])
-    chosen = [seen[i] for i in rng.permutation(len(seen))[:MAX_CLASSES]]
-    per_class = 1 if not chosen else -(-(LEAST_QUESTIONS - 1) // len(chosen))
-    asked = room_instructions(
-        present, sorted(chosen, key=CLASS_NAMES.index), "validation", rng, per_class=per_class, absent=1
-    )
-    return asked
+    rng = np.random.default_rng([9, room.seed])
+    drawn = choose_instructions(room, truth, "validation", rng, per_class=0, absent=1, kinds=QUESTION_KINDS)
+    order = [drawn[i] for i in rng.permutation(len(drawn))]
+    asked = [one for one in order if one.status is Status.OK]
+    classes = list(dict.fromkeys(one.class_name for one in asked))[:MAX_CLASSES]
+    per_class = 1 if not classes else -(-(LEAST_QUESTIONS - 1) // len(classes))
+    chosen = [one for name in classes for one in [a for a in asked if a.class_name == name][:per_class]]
+    return chosen + [one for one in order if one.status is Status.NO_TARGET][:1]
 
 
-def score_points(points: np.ndarray, truth: GroundTruth, class_name: str | None) -> Overlap:
-    """Overlap of the voxels of a mask's points [M, 3] with those of a class, over all that the recording saw.
+def score_points(points: np.ndarray, truth: GroundTruth, instances: Sequence[int]) -> Overlap:
+    """Overlap of the voxels of a mask's points [M, 3] with those of ``instances``, over all that was recorded.
 
     Voxels of the mask that the recording never saw count against it.
     """
-    target = truth.keys[truth.class_mask(class_name)] if class_name else np.empty((0, 3), np.int32)
+    target = truth.keys[np.isin(truth.instance_id, instances)]
     found = {tuple(key) for key in voxel_keys(points, truth.voxel_size).tolist()}
     wanted = {tuple(key) for key in target.tolist()}
     return Overlap(len(found & wanted), len(found | wanted))

@@ -17,9 +17,11 @@ import numpy as np
 from mllm_for3d_ros.answering.answerer import Answerer
 from mllm_for3d_ros.answering.lifted import LiftedTeacher
 from mllm_for3d_ros.evaluation.metrics import Scored, overlap, summarise
-from mllm_for3d_ros.rooms.instructions import CONTEXT_FREE_KINDS, Phrase, RoomInstruction
-from mllm_for3d_ros.rooms.recording import MIN_SEEN_VOXELS, GroundTruth, RoomsRecording
-from mllm_for3d_ros.rooms.vocabulary import CLASS_NAMES, class_index
+from mllm_for3d_ros.rooms.choice import choose_instructions
+from mllm_for3d_ros.rooms.instructions import KINDS, Phrase, RoomInstruction, Split
+from mllm_for3d_ros.rooms.recording import GroundTruth, RoomsRecording
+from mllm_for3d_ros.rooms.seen_things import SeenThings
+from mllm_for3d_ros.rooms.vocabulary import CLASS_NAMES
 from mllm_for3d_ros.scene.offline import fuse_frames
 from mllm_for3d_ros.scene.voxel_map import voxel_keys
 from mllm_for3d_ros.teachers.compact.teacher import CompactTeacher
@@ -32,14 +34,15 @@ VOXEL_SIZE = 0.025
 class MappedRoom:
     """A recorded and mapped room with its truth.
 
-    class_index: [N] int32 true class of each row of the cloud, -1 elsewhere. total: [20] true voxels of
-    each class, whether or not the map has them.
+    truth: of the recording. class_index: [N] int32 true class of each row of the cloud, -1 elsewhere.
+    instance_id: [N] int32 true instance of each row of the cloud, 0 elsewhere.
     """
 
     recording: RoomsRecording
     cloud: SceneCloud
+    truth: GroundTruth
     class_index: np.ndarray
-    total: np.ndarray
+    instance_id: np.ndarray
 
     @property
     def present(self) -> tuple[str, ...]:
@@ -49,7 +52,7 @@ class MappedRoom:
     @property
     def seen(self) -> tuple[str, ...]:
         """Classes that the recording shows well enough to be asked for."""
-        return tuple(name for name in self.present if self.total[class_index(name)] >= MIN_SEEN_VOXELS)
+        return SeenThings.of(self.recording.room, self.truth).classes
 
 
 class System(Protocol):
@@ -157,60 +160,24 @@ def map_room(seed: int, frames: int = 60, voxel_size: float = VOXEL_SIZE) -> Map
     recording = RoomsRecording(seed, frames)
     cloud = fuse_frames(recording, voxel_size=voxel_size)
     truth = recording.ground_truth(voxel_size)
-    total = np.bincount(truth.class_index[truth.class_index >= 0], minlength=len(CLASS_NAMES))
-    return MappedRoom(recording, cloud, align(truth, cloud), total)
+    row = align(truth, cloud)
+    known = row >= 0
+    class_index, instance_id = np.full(len(cloud), -1, np.int32), np.zeros(len(cloud), np.int32)
+    class_index[known], instance_id[known] = truth.class_index[row[known]], truth.instance_id[row[known]]
+    return MappedRoom(recording, cloud, truth, class_index, instance_id)
 
 
 def align(truth: GroundTruth, cloud: SceneCloud) -> np.ndarray:
-    """[N] int32 true class of each row of the cloud, -1 for background and voxels unknown to the truth."""
+    """[N] int64 row of ``truth`` that each row of the cloud belongs to, -1 for voxels unknown to the truth."""
     keys = np.concatenate([truth.keys, voxel_keys(cloud.points, truth.voxel_size)]).astype(np.int64)
     keys -= keys.min(0, initial=0)
     packed = np.ravel_multi_index(tuple(keys.T), tuple(keys.max(0, initial=0) + 1))
     known, asked = packed[: len(truth)], packed[len(truth) :]
     if not len(known):
-        return np.full(len(asked), -1, np.int32)
+        return np.full(len(asked), -1)
     order = np.argsort(known)
     place = order[np.minimum(np.searchsorted(known[order], asked), len(known) - 1)]
-    return np.where(known[place] == asked, truth.class_index[place], -1).astype(np.int32)
-
-
-def choose_instructions(
-    phrases: Sequence[Phrase],
-    room: MappedRoom,
-    rng: np.random.Generator,
-    *,
-    per_class: int = 1,
-    absent: int = 3,
-    kinds: Sequence[str] = CONTEXT_FREE_KINDS,
-) -> list[RoomInstruction]:
-    """The instructions of one room.
-
-    Args:
-        phrases: bank to draw from; those of kinds not listed are left out.
-        room: what is asked.
-        rng: source of all choices.
-        per_class: phrases of each kind for each seen class; 0 takes all.
-        absent: phrases of each kind for classes that the room lacks, and as many for things outside of
-            the vocabulary; 0 takes all.
-        kinds: kinds of phrase that may ask for a class.
-    """
-    chosen = []
-    for kind in kinds:
-        of_kind = [phrase for phrase in phrases if phrase.kind == kind]
-        for name in room.seen:
-            pool = [phrase for phrase in of_kind if phrase.class_name == name]
-            chosen += [RoomInstruction(p.text, name, Status.OK, kind) for p in _draw(pool, per_class, rng)]
-        lacking = [phrase for phrase in of_kind if phrase.class_name not in room.present]
-        drawn = _draw(lacking, absent, rng)
-        chosen += [RoomInstruction(p.text, p.class_name, Status.NO_TARGET, kind) for p in drawn]
-    outside = [phrase for phrase in phrases if phrase.class_name is None]
-    chosen += [RoomInstruction(p.text, None, Status.NO_TARGET, p.kind) for p in _draw(outside, absent, rng)]
-    return chosen
-
-
-def _draw(pool: Sequence[Phrase], count: int, rng: np.random.Generator) -> list[Phrase]:
-    order = rng.permutation(len(pool))
-    return [pool[i] for i in (order[:count] if count else order)]
+    return np.where(known[place] == asked, place, -1)
 
 
 def ask(room: MappedRoom, instruction: RoomInstruction, answer: Callable[[str], Mask3D]) -> Row:
@@ -219,11 +186,8 @@ def ask(room: MappedRoom, instruction: RoomInstruction, answer: Callable[[str], 
     given = answer(instruction.text)
     latency = 1000 * (time.perf_counter() - start)
     present = instruction.status is Status.OK
-    target, missed = np.zeros(len(room.cloud), bool), 0
-    if present and instruction.class_name is not None:
-        index = class_index(instruction.class_name)
-        target = room.class_index == index
-        missed = int(room.total[index]) - int(target.sum())
+    target = np.isin(room.instance_id, instruction.instances)
+    missed = int(np.isin(room.truth.instance_id, instruction.instances).sum()) - int(target.sum())
     scored = Scored(present, given.status is Status.OK, overlap(given.mask, target, missed))
     return Row(room.recording.seed, instruction, given.status, given.presence, scored, latency)
 
@@ -231,17 +195,20 @@ def ask(room: MappedRoom, instruction: RoomInstruction, answer: Callable[[str], 
 def run_benchmark(
     systems: Sequence[System],
     rooms: Iterable[MappedRoom],
-    phrases: Sequence[Phrase],
+    source: Split | Sequence[Phrase],
     *,
     per_class: int = 1,
     absent: int = 3,
+    kinds: Sequence[str] = KINDS,
 ) -> list[Report]:
-    """Ask every system the same instructions on the same rooms."""
+    """Ask every system the same instructions on the same rooms; see ``choose_instructions`` for the rest."""
     rows: dict[str, list[Row]] = {system.name: [] for system in systems}
     encode: dict[str, list[float]] = {system.name: [] for system in systems}
     for room in rooms:
         rng = np.random.default_rng([8, room.recording.seed])
-        asked = choose_instructions(phrases, room, rng, per_class=per_class, absent=absent)
+        asked = choose_instructions(
+            room.recording.room, room.truth, source, rng, per_class=per_class, absent=absent, kinds=kinds
+        )
         for system in systems:
             start = time.perf_counter()
             answer = system.open(room)

@@ -83,9 +83,15 @@ def load_ground_truth(path: Path) -> GroundTruth:
 
 
 def save_instructions(instructions: Sequence[RoomInstruction], path: Path) -> None:
-    """Write a JSON list of objects with text, class, kind and expected (OK or NO_TARGET)."""
+    """Write a JSON list of objects with text, class, kind, expected (OK or NO_TARGET) and instances (ids)."""
     rows = [
-        {"text": one.text, "class": one.class_name, "kind": one.kind, "expected": one.status.name}
+        {
+            "text": one.text,
+            "class": one.class_name,
+            "kind": one.kind,
+            "expected": one.status.name,
+            "instances": list(one.instances),
+        }
         for one in instructions
     ]
     path.write_text(json.dumps(rows, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The instructions of Rooms: banks of phrases written by hand, and the choice of them for a room.
+"""The instructions of Rooms: banks of phrases written by hand, and the instructions made of them for a room.
 
 The files are described in ``docs/phrases.md``. The training and validation banks were written
 apart from each other, so that a score on the validation bank speaks of unseen phrasings.
@@ -7,17 +7,15 @@ apart from each other, so that a score on the validation bank speaks of unseen p
 from __future__ import annotations
 
 import json
-from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
-
 from mllm_for3d_ros.errors import VocabularyError
-from mllm_for3d_ros.rooms.vocabulary import CLASS_NAMES, class_index
+from mllm_for3d_ros.rooms.rules import COLORS, RULES, Rule, kind_of, slots_of
+from mllm_for3d_ros.rooms.vocabulary import CLASS_NAMES
 from mllm_for3d_ros.types import Status
 
 KINDS = ("explicit", "implicit", "attribute", "relational", "absent")
@@ -30,15 +28,20 @@ _FILES: dict[str, Path] = {
     "validation": Path(__file__).with_name("data") / "phrases_val.json",
 }
 _FIELDS = {"class", "text", "kind"}
+_RULE_FIELDS = {"rule", "color", "anchor", "viewpoint"}
 
 
 @dataclass(frozen=True)
 class Phrase:
-    """One instruction of a bank and the class it asks for (None: a thing outside the vocabulary)."""
+    """One instruction of a bank and the class it asks for (None: a thing outside the vocabulary).
+
+    rule: what an attribute or relational phrase says about its target, where the file tells.
+    """
 
     class_name: str | None
     text: str
     kind: str
+    rule: Rule | None = None
 
 
 @dataclass(frozen=True)
@@ -46,13 +49,15 @@ class RoomInstruction:
     """One instruction for one room, with the answer it should get.
 
     class_name: the class asked for, None for a thing outside the vocabulary. status: ``OK`` where
-    the room shows that class, else ``NO_TARGET``. kind: the kind of the phrase, one of ``KINDS``.
+    the room shows the target, else ``NO_TARGET``. kind: one of ``KINDS``; "absent" also for a property
+    or relation that no object of a class in the room has. instances: ids of the objects asked for.
     """
 
     text: str
     class_name: str | None
     status: Status
     kind: str
+    instances: tuple[int, ...] = ()
 
 
 def load_phrases(path: Path) -> tuple[Phrase, ...]:
@@ -75,7 +80,7 @@ def load_phrases(path: Path) -> tuple[Phrase, ...]:
 
 def _phrase(row: Any, where: str) -> Phrase:
     """Check one entry; ``where`` names it in messages."""
-    if not isinstance(row, dict) or set(row) != _FIELDS:
+    if not isinstance(row, dict) or not _FIELDS <= set(row) <= _FIELDS | _RULE_FIELDS:
         raise VocabularyError(f"{where} must be an object with exactly the fields class, text and kind")
     name, text, kind = row["class"], row["text"], row["kind"]
     if kind not in KINDS:
@@ -86,7 +91,26 @@ def _phrase(row: Any, where: str) -> Phrase:
         raise VocabularyError(f"{where} has kind {kind!r} and class {name!r}; class is null for kind absent only")
     if name is not None and name not in CLASS_NAMES:
         raise VocabularyError(f"{where} has unknown class {name!r}; choose one of: {', '.join(CLASS_NAMES)}")
-    return Phrase(name, text.strip(), kind)
+    return Phrase(name, text.strip(), kind, _rule(row, kind, where))
+
+
+def _rule(row: dict[str, Any], kind: str, where: str) -> Rule | None:
+    """The rule that the optional fields of an entry state, None if it has none of them."""
+    given = set(row) & _RULE_FIELDS
+    if not given:
+        return None
+    name = row.get("rule")
+    if name not in RULES or kind_of(name) != kind:
+        choice = ", ".join(rule for rule in RULES if kind_of(rule) == kind) or "none of these fields"
+        raise VocabularyError(f"{where} has rule {name!r}; for kind {kind!r} give {choice}")
+    if given - {"rule"} != slots_of(name):
+        raise VocabularyError(f"{where}: rule {name!r} needs {', '.join(sorted(slots_of(name))) or 'no other field'}")
+    if "color" in given and row["color"] not in COLORS:
+        raise VocabularyError(f"{where} has unknown color {row['color']!r}; choose one of: {', '.join(COLORS)}")
+    for field in given & {"anchor", "viewpoint"}:
+        if row[field] not in CLASS_NAMES:
+            raise VocabularyError(f"{where} has unknown {field} {row[field]!r}; give the name of a class")
+    return Rule(name, row.get("color"), row.get("anchor"), row.get("viewpoint"))
 
 
 def _refuse_repeats(phrases: Sequence[Phrase], path: Path) -> None:
@@ -108,98 +132,3 @@ def bank(split: Split) -> tuple[Phrase, ...]:
     if split not in _FILES:
         raise VocabularyError(f"unknown phrase bank {split!r}; choose one of: {', '.join(_FILES)}")
     return load_phrases(_FILES[split])
-
-
-@cache
-def _by_class(split: Split, kinds: tuple[str, ...]) -> Mapping[str | None, tuple[Phrase, ...]]:
-    """Phrases of ``split`` grouped by class: those of ``kinds``, and under None the absent ones."""
-    groups: dict[str | None, list[Phrase]] = defaultdict(list)
-    for phrase in bank(split):
-        if phrase.class_name is None or phrase.kind in kinds:
-            groups[phrase.class_name].append(phrase)
-    return {name: tuple(group) for name, group in groups.items()}
-
-
-def room_instructions(
-    present: Collection[str],
-    seen: Collection[str],
-    split: Split,
-    rng: np.random.Generator,
-    *,
-    per_class: int = 1,
-    absent: int = 3,
-    outside_share: float = 0.3,
-    kinds: Sequence[str] = CONTEXT_FREE_KINDS,
-) -> list[RoomInstruction]:
-    """Draw the instructions of one room: first those with a target, then those without.
-
-    A class that the room holds but no view showed is not asked for: neither answer would be fair.
-
-    Args:
-        present: classes that the room holds.
-        seen: those of them that the recording shows well enough to be found.
-        split: bank to draw from.
-        rng: source of all choices; equal arguments and state give equal instructions.
-        per_class: phrases for each seen class (fewer if the bank has fewer).
-        absent: instructions without a target.
-        outside_share: 0..1, chance that one of those asks for a thing outside the vocabulary rather
-            than for a class that the room lacks.
-        kinds: kinds of phrase that may ask for a class.
-
-    Raises:
-        VocabularyError: a name is no class, a kind is unknown, or ``seen`` is not part of ``present``.
-        ValueError: a count is negative or ``outside_share`` lies outside 0..1.
-    """
-    _check_request(present, seen, per_class, absent, outside_share, kinds)
-    groups = _by_class(split, tuple(kinds))
-    asked = []
-    for name in sorted(set(seen), key=class_index):
-        choice = groups.get(name, ())
-        for index in rng.permutation(len(choice))[:per_class]:
-            asked.append(RoomInstruction(choice[index].text, name, Status.OK, choice[index].kind))
-    lacking = [name for name in CLASS_NAMES if name not in present and name in groups]
-    return asked + _without_target(lacking, groups, rng, absent, outside_share)
-
-
-def _check_request(
-    present: Collection[str],
-    seen: Collection[str],
-    per_class: int,
-    absent: int,
-    outside_share: float,
-    kinds: Sequence[str],
-) -> None:
-    """Refuse arguments of ``room_instructions`` that make no sense."""
-    for name in (*present, *seen):
-        class_index(name)
-    stray = sorted(set(seen) - set(present))
-    if stray:
-        raise VocabularyError(f"{', '.join(stray)} cannot be seen in a room without it; add it to the present classes")
-    unknown = sorted(set(kinds) - set(KINDS))
-    if unknown:
-        raise VocabularyError(f"unknown kind {unknown[0]!r}; choose from: {', '.join(KINDS)}")
-    if per_class < 0 or absent < 0 or not 0.0 <= outside_share <= 1.0:
-        raise ValueError("per_class and absent must not be negative and outside_share must lie in 0..1")
-
-
-def _without_target(
-    lacking: Sequence[str],
-    groups: Mapping[str | None, tuple[Phrase, ...]],
-    rng: np.random.Generator,
-    count: int,
-    outside_share: float,
-) -> list[RoomInstruction]:
-    """Draw up to ``count`` different instructions whose target the room lacks."""
-    pools = {name: list(groups[name]) for name in lacking}
-    outside = list(groups.get(None, ()))
-    drawn: list[RoomInstruction] = []
-    while len(drawn) < count and (outside or pools):
-        if outside and (not pools or rng.random() < outside_share):
-            phrase = outside.pop(int(rng.integers(len(outside))))
-        else:
-            name = list(pools)[int(rng.integers(len(pools)))]
-            phrase = pools[name].pop(int(rng.integers(len(pools[name]))))
-            if not pools[name]:
-                del pools[name]
-        drawn.append(RoomInstruction(phrase.text, phrase.class_name, Status.NO_TARGET, phrase.kind))
-    return drawn

@@ -1,4 +1,4 @@
-"""``rooms`` writes recordings that read back, with their truth; ``view`` draws a contact sheet."""
+"""``rooms`` writes recordings that read back, with their truth; ``view`` draws pictures."""
 
 import json
 from pathlib import Path
@@ -33,13 +33,17 @@ def test_a_recording_reads_back_with_its_truth(form: str, tmp_path: Path, capsys
     assert np.array_equal(truth.keys, original.ground_truth(0.025).keys)
     instructions = json.loads((out / "instructions.json").read_text())
     assert {row["expected"] for row in instructions} == {"OK", "NO_TARGET"}
+    known = set(load_ground_truth(out / "ground_truth.npz").instance_id.tolist())
+    for row in instructions:
+        assert bool(row["instances"]) == (row["expected"] == "OK") and set(row["instances"]) <= known
     assert cli.main(command) == 2 and "exists already" in capsys.readouterr().err
 
 
-def test_a_contact_sheet(tmp_path: Path) -> None:
-    out = tmp_path / "sheet.png"
-    assert cli.main(["rooms", "view", "--seed", "9", "--frames", "2", "--out", str(out)]) == 0
-    assert Image.open(out).size == (2 * 328 + 8, 44 + 248)
+def test_pictures_of_a_room(tmp_path: Path) -> None:
+    assert cli.main(["rooms", "view", "--seed", "9", "--frames", "2", "--out", str(tmp_path)]) == 0
+    assert Image.open(tmp_path / "frames.png").size == (2 * 328 + 8, 44 + 248)
+    plan, path = (np.asarray(Image.open(tmp_path / name)) for name in ("plan.png", "path.png"))
+    assert plan.shape == path.shape and 0 < (plan != path).any(-1).mean() < 0.1
 
 
 def test_bad_seed_and_bad_truth(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

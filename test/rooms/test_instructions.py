@@ -1,4 +1,4 @@
-"""Phrase banks: what the shipped ones promise, what a damaged file is told, what a room is asked."""
+"""Phrase banks: what the shipped ones promise and what a damaged file is told."""
 
 from __future__ import annotations
 
@@ -7,15 +7,12 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from mllm_for3d_ros.errors import VocabularyError
-from mllm_for3d_ros.rooms.instructions import Phrase, bank, load_phrases, room_instructions
+from mllm_for3d_ros.rooms.instructions import Phrase, bank, load_phrases
+from mllm_for3d_ros.rooms.rules import Rule
 from mllm_for3d_ros.rooms.vocabulary import CLASS_NAMES
-from mllm_for3d_ros.types import Status
 
 GOOD = {"class": "sofa", "text": "somewhere to lounge", "kind": "implicit"}
 
@@ -89,59 +86,26 @@ def test_missing_or_broken_file_is_refused(tmp_path: Path) -> None:
         load_phrases(broken)
 
 
-@given(
-    present=st.sets(st.sampled_from(CLASS_NAMES)),
-    hidden=st.sets(st.sampled_from(CLASS_NAMES)),
-    absent=st.integers(0, 12),
-    seed=st.integers(0, 2**32 - 1),
+RELATIONAL = {"class": "cup", "text": "the cup there", "kind": "relational", "rule": "on", "anchor": "table"}
+
+
+def test_a_rule_is_read_from_its_fields(tmp_path: Path) -> None:
+    (phrase,) = load_phrases(written(tmp_path, [RELATIONAL]))
+    assert phrase.rule == Rule("on", anchor="table")
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"rule": "under"}, "entry 1 has rule 'under'; for kind 'relational' give nearest"),
+        ({"rule": "color"}, "entry 1 has rule 'color'"),
+        ({"rule": "left_of"}, "needs anchor, viewpoint"),
+        ({"color": "red"}, "needs anchor"),
+        ({"anchor": "desk"}, "unknown anchor 'desk'"),
+        ({"kind": "explicit"}, "give none of these fields"),
+        ({"kind": "attribute", "rule": "color", "color": "mauve"}, "needs color"),
+    ],
 )
-def test_answers_follow_from_the_room(present: set[str], hidden: set[str], absent: int, seed: int) -> None:
-    seen = present - hidden
-    asked = room_instructions(present, seen, "train", np.random.default_rng(seed), per_class=2, absent=absent)
-    targets = [one for one in asked if one.status is Status.OK]
-    rest = [one for one in asked if one.status is Status.NO_TARGET]
-    assert Counter(one.class_name for one in targets) == dict.fromkeys(seen, 2)
-    assert len(rest) == absent and len(targets) + len(rest) == len(asked)
-    assert all(one.class_name not in present for one in rest)
-    assert len({one.text for one in asked}) == len(asked)
-    source = {(phrase.text, phrase.class_name, phrase.kind) for phrase in bank("train")}
-    assert all((one.text, one.class_name, one.kind) in source for one in asked)
-
-
-def test_choice_depends_on_the_seed_and_not_on_the_order_of_names() -> None:
-    names = ["sofa", "lamp", "rug"]
-
-    def drawn(order: list[str], seed: int) -> list[str]:
-        return [one.text for one in room_instructions(order, order, "train", np.random.default_rng(seed))]
-
-    assert drawn(names, 1) == drawn(names[::-1], 1)
-    assert drawn(names, 1) != drawn(names, 2)
-
-
-def test_share_of_things_outside_the_vocabulary_is_kept() -> None:
-    def outside(share: float) -> int:
-        rng = np.random.default_rng(0)
-        asked = room_instructions(["bed"], [], "train", rng, absent=200, outside_share=share)
-        return sum(one.class_name is None for one in asked)
-
-    assert outside(0.0) == 0
-    assert outside(1.0) == 200
-    assert 70 <= outside(0.5) <= 130
-
-
-def test_kinds_can_be_restricted() -> None:
-    rng = np.random.default_rng(0)
-    asked = room_instructions(["bed"], ["bed"], "train", rng, per_class=10, absent=20, kinds=("explicit",))
-    assert {one.kind for one in asked} == {"explicit", "absent"}
-
-
-def test_senseless_requests_are_refused() -> None:
-    rng = np.random.default_rng(0)
-    with pytest.raises(VocabularyError, match="unknown class 'car'"):
-        room_instructions(["car"], [], "train", rng)
-    with pytest.raises(VocabularyError, match="lamp cannot be seen"):
-        room_instructions(["bed"], ["lamp"], "train", rng)
-    with pytest.raises(VocabularyError, match="unknown kind 'riddle'"):
-        room_instructions([], [], "train", rng, kinds=("riddle",))
-    with pytest.raises(ValueError, match="outside_share"):
-        room_instructions([], [], "train", rng, outside_share=1.5)
+def test_a_bad_rule_is_named(tmp_path: Path, change: dict[str, Any], told: str) -> None:
+    with pytest.raises(VocabularyError, match=told):
+        load_phrases(written(tmp_path, [{**RELATIONAL, **change}]))
