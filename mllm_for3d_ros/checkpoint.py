@@ -37,7 +37,7 @@ def load_checkpoint(path: Path, kind: str) -> tuple[dict[str, torch.Tensor], dic
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    card = _read_card(path.with_suffix(".json"), path)
+    card = read_card(path)
     if card.get("kind") != kind:
         raise CheckpointError(f"{path} is a {card.get('kind')!r} checkpoint; give the path of a {kind} checkpoint")
     if card.get("format") != FORMAT:
@@ -51,6 +51,26 @@ def load_checkpoint(path: Path, kind: str) -> tuple[dict[str, torch.Tensor], dic
     if card.get("sha256") != _digest(path):
         raise CheckpointError(f"{path} does not match the sha256 in its card; restore both files from one source")
     return {k: v.float() if v.dtype == torch.float16 else v for k, v in tensors.items()}, card
+
+
+def read_card(weights: Path) -> dict[str, Any]:
+    """The JSON card beside the checkpoint ``weights``; costs nothing, and checks nothing of the weights.
+
+    Raises:
+        CheckpointError: either file is missing, or the card is damaged.
+    """
+    path = weights.with_suffix(".json")
+    if not weights.is_file():
+        raise CheckpointError(
+            f"checkpoint {weights} not found; give the path of a .safetensors file with its .json card"
+        )
+    try:
+        card = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as cause:
+        raise CheckpointError(f"the card {path} of {weights.name} cannot be read ({cause}); restore it") from cause
+    if not isinstance(card, dict):
+        raise CheckpointError(f"the card {path} is no JSON object; restore it")
+    return card
 
 
 def fill_module(module: torch.nn.Module, tensors: dict[str, torch.Tensor], prefix: str, path: Path) -> None:
@@ -88,21 +108,6 @@ def load_training_state(path: Path, parts: dict[str, Any]) -> int:
     for name, part in parts.items():
         part.load_state_dict(state[name])
     return int(state["step"])
-
-
-def _read_card(path: Path, weights: Path) -> dict[str, Any]:
-    """The JSON card of ``weights``."""
-    if not weights.is_file():
-        raise CheckpointError(
-            f"checkpoint {weights} not found; give the path of a .safetensors file with its .json card"
-        )
-    try:
-        card = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as cause:
-        raise CheckpointError(f"the card {path} of {weights.name} cannot be read ({cause}); restore it") from cause
-    if not isinstance(card, dict):
-        raise CheckpointError(f"the card {path} is no JSON object; restore it")
-    return card
 
 
 def _digest(path: Path) -> str:

@@ -39,6 +39,8 @@ VERBS = (
     Verb("play", "publish a bag's messages on their topics", "play my_bag --rate 2.0"),
     Verb("rooms", "make recordings of synthetic rooms with ground truth", "rooms make --seed 10000 --out out/room"),
     Verb("train", "train the teacher or the student", "train student --work work"),
+    Verb("teachers", "list the 2D teachers, what each needs and whether it can run here", "teachers"),
+    Verb("cache", "show or prune the stored answers of teachers", "cache info"),
     Verb("eval", "measure a checkpoint on held-out rooms", "eval rooms --seeds 10000:10005"),
 )
 

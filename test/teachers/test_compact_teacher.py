@@ -48,6 +48,26 @@ def test_one_look_answers_every_instruction_as_single_answers_do(eager_teacher):
         np.testing.assert_allclose(one.mask, other.mask, atol=1e-4)
 
 
+def test_an_image_is_looked_at_once_for_all_instructions(eager_teacher):
+    seen = []
+    eager_teacher._network.register_forward_hook(lambda module, images, result: seen.append(len(images[0])))
+    frames = [frame(seed=1), frame(seed=2), frame(seed=1)]
+    for instruction in ("the sofa", "a lamp"):
+        first, _, third = eager_teacher.answer(frames, instruction)
+        assert np.array_equal(first.mask, third.mask)
+    eager_teacher.answer([frame(seed=2), frame(seed=3)], "a chair")
+    assert seen == [2, 1]
+    assert eager_teacher.answer([], "a chair") == []
+
+
+def test_features_are_the_pixel_embeddings_also_of_abstentions(eager_teacher):
+    (answer,) = eager_teacher.answer([frame()], "the sofa")
+    assert answer.features.shape == (64, 60, 80)
+    eager_teacher._network.bias.data.fill_(-50.0)
+    (nothing,) = eager_teacher.answer([frame()], "the sofa")
+    assert nothing.abstained and np.array_equal(nothing.features, answer.features)
+
+
 def test_an_empty_instruction_is_refused(eager_teacher):
     with pytest.raises(InstructionError):
         eager_teacher.answer([frame()], " ")

@@ -118,6 +118,12 @@ class AnswerCache:
         """Close the index; the next use opens it again."""
         self.database.close()
 
+    def __enter__(self) -> AnswerCache:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     def _rows(self, fingerprint: str, instruction: str, images: Sequence[bytes]) -> list[Any]:
         """Rows of ``images``, with the path of their features."""
         query = f"""

@@ -1,0 +1,197 @@
+"""From ``--teacher NAME[:model-id-or-folder]`` to a teacher, and to the fingerprint of its answers.
+
+``fingerprint_of`` loads no model and imports neither torch nor transformers, so that a run whose answers
+are all cached costs no start of a model. It names weights, prompt and settings as asked for; what the
+machine decides (bfloat16 on a GPU, float32 on a CPU) is left out, so that answers outlive a change of
+machine. Endpoints and model ids come from ``TeacherOptions`` and the name alone.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+
+from mllm_for3d_ros.checkpoint import read_card
+from mllm_for3d_ros.errors import TeacherError
+from mllm_for3d_ros.teachers.base import Fingerprint, Teacher
+from mllm_for3d_ros.teachers.cache import AnswerCache, CachedTeacher
+from mllm_for3d_ros.teachers.catalogue import (
+    DEFAULT_SEGMENTER,
+    LIBRARY_PREFIX,
+    TeacherName,
+    compact_checkpoint,
+    parse_name,
+)
+from mllm_for3d_ros.teachers.extras import needed_extras, require_extras
+from mllm_for3d_ros.teachers.grounding import Grounder
+from mllm_for3d_ros.teachers.options import TeacherOptions
+from mllm_for3d_ros.teachers.weights import resolve_weights, weights_hash
+
+_DIGITS = 16
+"""Hex digits of a hash that a fingerprint shows."""
+
+
+def load_teacher(name: str, options: TeacherOptions | None = None) -> Teacher:
+    """The teacher ``NAME[:model-id-or-folder]``, ready to answer.
+
+    Raises:
+        TeacherError: unknown name; an extra or weights are missing, and the message has the command to run.
+        CheckpointError: the compact teacher's or the sentence encoder's files are missing or damaged.
+        DeviceError: there is no such device.
+    """
+    chosen, options = parse_name(name), options or TeacherOptions()
+    require_extras(chosen.row.name, needed_extras(chosen, options))
+    return _LOADERS[chosen.row.name](chosen, options)
+
+
+def fingerprint_of(name: str, options: TeacherOptions | None = None) -> Fingerprint:
+    """Under what the answers of ``load_teacher(name, options)`` are cached; large weights are hashed only once.
+
+    Raises:
+        TeacherError: unknown name, or the weights are not there.
+        CheckpointError: the compact teacher's files are missing.
+    """
+    chosen, options = parse_name(name), options or TeacherOptions()
+    return _FINGERPRINTS[chosen.row.name](chosen, options)
+
+
+def cached_teacher(
+    name: str,
+    options: TeacherOptions,
+    cache: AnswerCache,
+    progress: Callable[[int], None] | None = None,
+) -> CachedTeacher:
+    """The teacher behind ``cache``; it is loaded at the first view that the cache does not know.
+
+    Raises:
+        TeacherError, CheckpointError: see ``fingerprint_of``.
+    """
+    return CachedTeacher(fingerprint_of(name, options), lambda: load_teacher(name, options), cache, progress)
+
+
+def _load_compact(chosen: TeacherName, options: TeacherOptions) -> Teacher:
+    from mllm_for3d_ros.teachers.compact.teacher import CompactTeacher
+
+    return CompactTeacher.load(compact_checkpoint(chosen), views_kept=options.views_kept)
+
+
+def _load_qwen_vl(chosen: TeacherName, options: TeacherOptions) -> Teacher:
+    from mllm_for3d_ros.teachers.qwen_vl import QwenVL
+
+    return _grounded(QwenVL.load(_model(chosen), options), options)
+
+
+def _load_openai(chosen: TeacherName, options: TeacherOptions) -> Teacher:
+    from mllm_for3d_ros.teachers.openai_vlm import OpenAIVLM
+
+    return _grounded(OpenAIVLM(_endpoint(chosen, options)), options)
+
+
+def _load_lisa(chosen: TeacherName, options: TeacherOptions) -> Teacher:
+    from mllm_for3d_ros.teachers.lisa.teacher import LisaTeacher
+
+    return LisaTeacher.load(_model(chosen), options)
+
+
+def _load_sam3(chosen: TeacherName, options: TeacherOptions) -> Teacher:
+    from mllm_for3d_ros.teachers.sam3 import Sam3Teacher
+
+    return Sam3Teacher.load(_model(chosen), options)
+
+
+def _grounded(grounder: Grounder, options: TeacherOptions) -> Teacher:
+    """Boxes and points of ``grounder`` to masks."""
+    from mllm_for3d_ros.teachers.grounded_sam import GroundedSam
+    from mllm_for3d_ros.teachers.sam.segmenter import Segmenter
+
+    return GroundedSam(grounder, Segmenter.load(options.segmenter or DEFAULT_SEGMENTER, options))
+
+
+def _fingerprint_compact(chosen: TeacherName, options: TeacherOptions) -> Fingerprint:
+    card = read_card(compact_checkpoint(chosen))
+    return Fingerprint("compact", str(card.get("sha256"))[:_DIGITS])
+
+
+def _fingerprint_qwen_vl(chosen: TeacherName, options: TeacherOptions) -> Fingerprint:
+    from mllm_for3d_ros.teachers.answer_text import PROMPT_VERSION
+
+    weights = f"{_hash(chosen, _model(chosen), options)}+{_segmenter_hash(chosen, options)}"
+    return Fingerprint("qwen-vl", weights, PROMPT_VERSION, _settings(options, "dtype", "four_bit", "max_pixels"))
+
+
+def _fingerprint_openai(chosen: TeacherName, options: TeacherOptions) -> Fingerprint:
+    from mllm_for3d_ros.teachers.answer_text import PROMPT_VERSION
+
+    endpoint = _endpoint(chosen, options)
+    weights = f"{endpoint.model}@{endpoint.base_url}+{_segmenter_hash(chosen, options)}"
+    return Fingerprint("openai", weights, PROMPT_VERSION, _settings(options, "max_pixels"))
+
+
+def _fingerprint_lisa(chosen: TeacherName, options: TeacherOptions) -> Fingerprint:
+    from mllm_for3d_ros.teachers.lisa.checkpoint import LisaConfig
+    from mllm_for3d_ros.teachers.lisa.tokens import PROMPT_VERSION
+
+    folder = resolve_weights(_model(chosen), options, "lisa", pickles=True)
+    clip = options.clip or LisaConfig.read(folder).clip
+    weights = f"{weights_hash(folder)[:_DIGITS]}+{_hash(chosen, clip, options)}"
+    return Fingerprint("lisa", weights, PROMPT_VERSION, _settings(options, "dtype", "four_bit"))
+
+
+def _fingerprint_sam3(chosen: TeacherName, options: TeacherOptions) -> Fingerprint:
+    phrases = f"+{_hash(chosen, options.phrases, options)}" if options.phrases else ""
+    weights = f"{_hash(chosen, _model(chosen), options)}{phrases}"
+    return Fingerprint("sam3", weights, settings=_settings(options, "dtype"))
+
+
+_LOADERS: dict[str, Callable[[TeacherName, TeacherOptions], Teacher]] = {
+    "compact": _load_compact,
+    "qwen-vl": _load_qwen_vl,
+    "lisa": _load_lisa,
+    "sam3": _load_sam3,
+    "openai": _load_openai,
+}
+_FINGERPRINTS: dict[str, Callable[[TeacherName, TeacherOptions], Fingerprint]] = {
+    "compact": _fingerprint_compact,
+    "qwen-vl": _fingerprint_qwen_vl,
+    "lisa": _fingerprint_lisa,
+    "sam3": _fingerprint_sam3,
+    "openai": _fingerprint_openai,
+}
+
+
+def _model(chosen: TeacherName) -> str:
+    """The weights of a teacher whose row has a default."""
+    return chosen.model or chosen.row.model or ""
+
+
+def _endpoint(chosen: TeacherName, options: TeacherOptions) -> TeacherOptions:
+    """Options with the model that the name says, if it says one, and an address.
+
+    Raises:
+        TeacherError: either is missing.
+    """
+    endpoint = dataclasses.replace(options, model=chosen.model or options.model)
+    if not endpoint.base_url or not endpoint.model:
+        raise TeacherError(
+            "openai needs an address and a model; give --base-url http://HOST:PORT/v1 and --teacher openai:MODEL"
+        )
+    return endpoint
+
+
+def _hash(chosen: TeacherName, model: str, options: TeacherOptions) -> str:
+    """First digits of the hash of weights."""
+    return weights_hash(resolve_weights(model, options, chosen.row.name))[:_DIGITS]
+
+
+def _segmenter_hash(chosen: TeacherName, options: TeacherOptions) -> str:
+    """Hash of the SAM half; the library's masks differ a little from those of transformers with the same file."""
+    segmenter = options.segmenter or DEFAULT_SEGMENTER
+    file = segmenter.removeprefix(LIBRARY_PREFIX)
+    return ("" if file == segmenter else LIBRARY_PREFIX.rstrip(":")) + _hash(chosen, file, options)
+
+
+def _settings(options: TeacherOptions, *names: str) -> str:
+    """Those of the options that are not at their defaults, as "key=value" joined by commas."""
+    defaults = TeacherOptions()
+    changed = [name for name in names if getattr(options, name) != getattr(defaults, name)]
+    return ",".join(f"{name}={getattr(options, name)}" for name in changed)
