@@ -1,0 +1,1 @@
+"""SAM-family segmenters: boxes and points in, masks out; a view is encoded once for all instructions."""
