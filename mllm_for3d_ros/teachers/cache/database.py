@@ -21,6 +21,8 @@ APPLICATION_ID = 0x4D4C3344
 """Marks the file as ours ("ML3D")."""
 SCHEMA_VERSION = 1
 _MOVE_AWAY = "move it away with its -wal and -shm files, a new one will be made"
+_INHERITED: list[sqlite3.Connection] = []
+"""Connections of the parent of a forked process: SQLite forbids the child to use and even to close them."""
 _SCHEMA = """
 CREATE TABLE fingerprints (
     id INTEGER PRIMARY KEY,
@@ -112,11 +114,14 @@ class Database:
         with self._lock:
             if self._connection is not None and self._process == os.getpid():
                 self._connection.close()
-            self._connection = None
+                self._connection = None
 
     def _connected(self) -> sqlite3.Connection:
         """The connection of this process."""
-        if self._connection is None or self._process != os.getpid():
+        if self._connection is not None and self._process != os.getpid():
+            _INHERITED.append(self._connection)
+            self._connection = None
+        if self._connection is None:
             self._connection, self._process = self._open(), os.getpid()
         return self._connection
 
