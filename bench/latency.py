@@ -13,8 +13,8 @@ import numpy as np
 
 from bench.report import report
 from mllm_for3d_ros.answering.loading import load_answerer
-from mllm_for3d_ros.evaluation.rooms_benchmark import choose_instructions, map_room
-from mllm_for3d_ros.rooms.instructions import bank
+from mllm_for3d_ros.evaluation.rooms_benchmark import map_room
+from mllm_for3d_ros.rooms.choice import choose_instructions
 
 
 def main() -> None:
@@ -41,7 +41,8 @@ def measure(args: argparse.Namespace) -> dict[str, float]:
     room = map_room(args.seed, 30 if args.quick else 60)
     encode = [_timed(lambda: answerer.encode(room.cloud)) for _ in range(3 if args.quick else 10)]
     scene = answerer.encode(room.cloud)
-    texts = [one.text for one in choose_instructions(bank("validation"), room, np.random.default_rng(0), per_class=4)]
+    asked = choose_instructions(room.recording.room, room.truth, "validation", np.random.default_rng(0), per_class=4)
+    texts = [one.text for one in asked]
     answers = [_timed(lambda text=text: answerer.answer(scene, text)) for text in texts[: 30 if args.quick else 200]]
     return {
         "load_s": load_s,
