@@ -15,6 +15,7 @@ from mllm_for3d_ros.checkpoint import read_card
 from mllm_for3d_ros.errors import TeacherError
 from mllm_for3d_ros.teachers.base import Fingerprint, Teacher
 from mllm_for3d_ros.teachers.cache import AnswerCache, CachedTeacher
+from mllm_for3d_ros.teachers.cache.cached_teacher import VIEWS_PER_COMMIT
 from mllm_for3d_ros.teachers.catalogue import (
     DEFAULT_SEGMENTER,
     LIBRARY_PREFIX,
@@ -66,7 +67,16 @@ def cached_teacher(
     Raises:
         TeacherError, CheckpointError: see ``fingerprint_of``.
     """
-    return CachedTeacher(fingerprint_of(name, options), lambda: load_teacher(name, options), cache, progress)
+    # Whole batches, and enough views that no request waits for the end of a small lot.
+    batch = max(options.batch_size, 1)
+    batches = -(-max(VIEWS_PER_COMMIT, 2 * options.concurrency) // batch)
+    return CachedTeacher(
+        fingerprint_of(name, options),
+        lambda: load_teacher(name, options),
+        cache,
+        progress,
+        views_per_commit=batches * batch,
+    )
 
 
 def _load_compact(chosen: TeacherName, options: TeacherOptions) -> Teacher:

@@ -12,7 +12,7 @@ from mllm_for3d_ros.teachers.image_memo import image_key
 from mllm_for3d_ros.types import Frame, ViewAnswer
 
 VIEWS_PER_COMMIT = 16
-"""Views sent to the teacher before their answers are stored: what a killed run loses at most."""
+"""What a killed run loses at most."""
 
 
 class CachedTeacher:
@@ -29,6 +29,7 @@ class CachedTeacher:
         load: Callable[[], Teacher],
         cache: AnswerCache,
         progress: Callable[[int], None] | None = None,
+        views_per_commit: int = VIEWS_PER_COMMIT,
     ) -> None:
         """Wrap the teacher that ``load`` makes, at the first view that is not in ``cache``.
 
@@ -37,11 +38,13 @@ class CachedTeacher:
             load: makes the teacher.
             cache: where the answers are.
             progress: called with the number of views just answered, for a progress bar.
+            views_per_commit: views sent to the teacher before their answers are stored.
         """
         self.fingerprint = fingerprint
         self.teacher_calls = 0
         self.cache_hits = 0
         self._load, self._cache, self._progress = load, cache, progress or (lambda views: None)
+        self._views_per_commit = max(views_per_commit, 1)
         self._teacher: Teacher | None = None
 
     @property
@@ -63,8 +66,8 @@ class CachedTeacher:
         missing = [key for key in frame_of if key not in answers]
         self.cache_hits += len(frames) - len(missing)
         self._progress(len(frames) - len(missing))
-        for start in range(0, len(missing), VIEWS_PER_COMMIT):
-            chunk = missing[start : start + VIEWS_PER_COMMIT]
+        for start in range(0, len(missing), self._views_per_commit):
+            chunk = missing[start : start + self._views_per_commit]
             answers |= self._ask({key: frame_of[key] for key in chunk}, text)
             self._progress(len(chunk))
         return [answers[key] for key in keys]

@@ -69,6 +69,13 @@ def test_a_teacher_that_fails_leaves_what_it_answered_and_no_more(cache: AnswerC
     assert (later.teacher_calls, later.cache_hits) == (VIEWS_PER_COMMIT, 2 * VIEWS_PER_COMMIT)
 
 
+def test_lots_of_a_given_size(cache: AnswerCache) -> None:
+    seen: list[int] = []
+    cached = CachedTeacher(FINGERPRINT, CountingTeacher, cache, seen.append, views_per_commit=3)
+    cached.answer([frame(seed) for seed in range(7)], "x1")
+    assert seen == [0, 3, 3, 1]
+
+
 def test_an_unknown_token_length_loads_the_teacher(cache: AnswerCache) -> None:
     assert CachedTeacher(FINGERPRINT, CountingTeacher, cache).token_dim == 5
     assert CachedTeacher(FINGERPRINT, no_load, cache).token_dim == 5
