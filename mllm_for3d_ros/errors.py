@@ -35,3 +35,7 @@ class CacheError(MLLMFor3DError):
 
 class LabelStoreError(MLLMFor3DError):
     """A label store cannot be read or written, or is of a version that this code does not know."""
+
+
+class DatasetError(MLLMFor3DError):
+    """A benchmark's files, or predictions for it, are missing, damaged or do not fit each other."""

@@ -3,7 +3,7 @@
 Conventions: IoU is taken over voxels; Acc@k is the share of queries with IoU above k (strictly);
 mIoU is over the queries whose target is there, one wrongly answered "not here" counting 0. A query
 whose target is absent scores 1 for an empty answer and 0 otherwise; that is reported apart, as
-specificity, and never mixed into mIoU.
+specificity, and never mixed into mIoU. Only gIoU, the mean over all queries, takes in both.
 """
 
 from __future__ import annotations
@@ -70,7 +70,8 @@ class Summary:
     """Figures over many queries; NaN where there is no query to tell.
 
     miou, miou_interval (95 %), accuracy by threshold, ciou (sum of intersections over sum of unions)
-    and false_no_target are over the ``present`` queries, specificity over the ``absent`` ones.
+    and false_no_target are over the ``present`` queries, specificity over the ``absent`` ones, giou
+    over all of them.
     """
 
     present: int
@@ -79,6 +80,7 @@ class Summary:
     miou_interval: tuple[float, float]
     accuracy: dict[float, float]
     ciou: float
+    giou: float
     false_no_target: float
     specificity: float
 
@@ -89,7 +91,8 @@ class Summary:
         if not self.present:
             row["miou_interval"] = None
         row |= {f"acc@{k:g}": _number(v) for k, v in self.accuracy.items()}
-        row |= {"ciou": _number(self.ciou), "false_no_target": _number(self.false_no_target)}
+        row |= {"ciou": _number(self.ciou), "giou": _number(self.giou)}
+        row |= {"false_no_target": _number(self.false_no_target)}
         return row | {"specificity": _number(self.specificity)}
 
 
@@ -106,6 +109,7 @@ def summarise(queries: Sequence[Scored], seed: int = 0) -> Summary:
         miou_interval=bootstrap_interval(ious, seed=seed),
         accuracy={k: _mean(ious > k) for k in ACCURACY_AT},
         ciou=sum(q.overlap.intersection for q in there if q.answered) / union if union else float("nan"),
+        giou=_mean(np.array([query.iou for query in queries])),
         false_no_target=_mean(np.array([not query.answered for query in there])),
         specificity=_mean(np.array([query.iou for query in absent])),
     )
@@ -121,6 +125,36 @@ def bootstrap_interval(
     means = values[rng.integers(len(values), size=(draws, len(values)))].mean(1)
     low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
+
+
+def expected_calibration_error(stated: np.ndarray, happened: np.ndarray, bins: int = 10) -> float:
+    """How far stated probabilities are, on average, from the share of times that they came true.
+
+    Args:
+        stated: [Q] probabilities in 0..1, such as the presence of a target.
+        happened: [Q] bool, or shares in 0..1, what was the case.
+        bins: number of equal bins of ``stated``.
+
+    Returns:
+        Sum over bins of their share of queries times |mean stated - mean happened|: 0 is perfect, NaN if
+        there is no query.
+
+    Raises:
+        ValueError: the arrays differ in length, or stated probabilities lie outside of 0..1.
+
+    Source: M. P. Naeini, G. F. Cooper and M. Hauskrecht, Obtaining well calibrated probabilities using
+    Bayesian binning, AAAI 2015.
+    """
+    stated, happened = np.asarray(stated, np.float64), np.asarray(happened, np.float64)
+    if stated.shape != happened.shape or stated.ndim != 1:
+        raise ValueError(f"need as many outcomes as probabilities, got {happened.shape} and {stated.shape}")
+    if not len(stated):
+        return float("nan")
+    if not ((stated >= 0) & (stated <= 1)).all():
+        raise ValueError("stated probabilities must lie in 0..1")
+    place = np.minimum((stated * bins).astype(np.int64), bins - 1)
+    gaps = np.bincount(place, stated - happened, bins)
+    return float(np.abs(gaps).sum() / len(stated))
 
 
 def _mean(values: np.ndarray) -> float:

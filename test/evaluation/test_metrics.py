@@ -7,7 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mllm_for3d_ros.evaluation.metrics import Overlap, Scored, bootstrap_interval, overlap, summarise
+from mllm_for3d_ros.evaluation.metrics import (
+    Overlap,
+    Scored,
+    bootstrap_interval,
+    expected_calibration_error,
+    overlap,
+    summarise,
+)
 
 masks = st.lists(st.tuples(st.booleans(), st.booleans()), max_size=40).map(
     lambda pairs: np.array(pairs, bool).reshape(-1, 2)
@@ -54,6 +61,8 @@ def test_absent_targets_are_reported_apart_and_thresholds_are_strict() -> None:
     assert summary.miou == pytest.approx((0.25 + 0.75 + 0.5) / 4)
     assert summary.accuracy == {0.25: 0.5, 0.5: 0.25}
     assert summary.ciou == pytest.approx(150 / 500)
+    assert summary.giou == pytest.approx((0.25 + 0.75 + 0 + 0.5 + 1 + 0) / 6)
+    assert summary.as_dict()["giou"] == pytest.approx(2.5 / 6, abs=1e-4)
     assert summary.false_no_target == 0.25 and summary.specificity == 0.5
     assert summary.miou_interval[0] <= summary.miou <= summary.miou_interval[1]
 
@@ -71,3 +80,23 @@ def test_the_interval_covers_the_mean_as_often_as_it_says() -> None:
         hits += low <= 0.5 <= high
     assert 180 <= hits <= 199
     assert all(math.isnan(v) for v in bootstrap_interval(np.zeros(0)))
+
+
+def test_calibration_is_the_gap_between_what_was_said_and_what_happened() -> None:
+    said = np.array([0.9, 0.9, 0.9, 0.9, 0.2])
+    assert expected_calibration_error(said, np.array([1, 1, 1, 0, 0], bool)) == pytest.approx((4 * 0.15 + 0.2) / 5)
+    assert expected_calibration_error(np.array([1.0, 0.0]), np.array([True, False])) == 0
+    assert expected_calibration_error(np.array([1.0, 0.0]), np.array([False, True])) == 1
+    assert math.isnan(expected_calibration_error(np.zeros(0), np.zeros(0)))
+    for wrong in (np.array([0.5]), np.array([1.1, 0.0]), np.array([np.nan, 0.0])):
+        with pytest.raises(ValueError):
+            expected_calibration_error(wrong, np.array([True, False]))
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_honest_probabilities_are_calibrated_and_boasts_are_not(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    chance = rng.random(20_000)
+    happened = rng.random(20_000) < chance
+    assert expected_calibration_error(chance, happened) < 0.03
+    assert expected_calibration_error(np.sqrt(chance), happened) > 0.1
