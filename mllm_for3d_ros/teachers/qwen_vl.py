@@ -1,0 +1,120 @@
+"""Qwen2.5-VL and Qwen3-VL as grounders: boxes and points as JSON, a token from the states behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mllm_for3d_ros.language.sentence_encoder import EMBEDDING_DIM, SentenceEncoder
+from mllm_for3d_ros.teachers.answer_text import PROMPT_VERSION, Pixels, ReadAnswer, Span, prompt, read_answer
+from mllm_for3d_ros.teachers.base import Fingerprint
+from mllm_for3d_ros.teachers.grounding import Grounding
+from mllm_for3d_ros.teachers.label_embedding import label_embedding
+from mllm_for3d_ros.teachers.options import TeacherOptions
+from mllm_for3d_ros.teachers.qwen_checkpoint import read_checkpoint
+from mllm_for3d_ros.teachers.qwen_model import Generated, QwenModel
+from mllm_for3d_ros.teachers.weights import resolve_weights, weights_hash
+
+if TYPE_CHECKING:
+    import torch
+
+NAME = "qwen-vl"
+MAX_NEW_TOKENS = 1024
+"""About 25 objects; an answer cut off there keeps the objects that are complete."""
+_MAX_ASPECT = 200
+"""The image processor of Qwen refuses narrower images."""
+
+
+class QwenVL:
+    """A Grounder. Token: two unit vectors side by side, what the model meant and what it said.
+
+    The first, of the model's width, is the mean of the last-layer states that chose the tokens of the
+    answer's labels and coordinates; the second, 384 long, is the sentence embedding of the labels. Score:
+    the mean probability that the model gave those same tokens.
+    """
+
+    def __init__(
+        self,
+        model: QwenModel,
+        encoder: SentenceEncoder,
+        fingerprint: Fingerprint,
+        batch_size: int = 4,
+        max_new_tokens: int = MAX_NEW_TOKENS,
+    ) -> None:
+        """Use ``QwenVL.load``."""
+        self.fingerprint = fingerprint
+        self.token_dim = model.width + EMBEDDING_DIM
+        self._model = model
+        self._encoder = encoder
+        self._batch_size = max(batch_size, 1)
+        self._max_new_tokens = max_new_tokens
+
+    @classmethod
+    def load(
+        cls,
+        model: str,
+        options: TeacherOptions,
+        encoder: SentenceEncoder | None = None,
+        max_new_tokens: int = MAX_NEW_TOKENS,
+    ) -> QwenVL:
+        """Load a folder or Hub id.
+
+        Raises:
+            TeacherError: the weights are not here or do not fit, or an extra is missing for an option.
+            CheckpointError: the sentence encoder is missing.
+        """
+        folder = resolve_weights(model, options, NAME)
+        checkpoint = read_checkpoint(folder, options)
+        settings = _settings(checkpoint.precision, options, max_new_tokens)
+        fingerprint = Fingerprint(NAME, weights_hash(folder)[:16], PROMPT_VERSION, settings)
+        return cls(
+            QwenModel(checkpoint), encoder or SentenceEncoder.load(), fingerprint, options.batch_size, max_new_tokens
+        )
+
+    def locate(self, images: Sequence[np.ndarray], instruction: str) -> list[Grounding]:
+        """See ``Grounder.locate``."""
+        found: dict[int, Grounding] = {}
+        fit = [i for i, image in enumerate(images) if max(image.shape[:2]) <= _MAX_ASPECT * min(image.shape[:2])]
+        question = prompt(instruction, self._model.coordinates)
+        for start in range(0, len(fit), self._batch_size):
+            chosen = fit[start : start + self._batch_size]
+            answers = self._model.generate([images[i] for i in chosen], question, self._max_new_tokens)
+            for i, answer in zip(chosen, answers, strict=True):
+                found[i] = self._grounding(answer, images[i].shape, instruction)
+        narrow = Grounding((), abstained=f"the image is more than {_MAX_ASPECT} times as long as wide")
+        return [found.get(i, narrow) for i in range(len(images))]
+
+    def _grounding(self, answer: Generated, shape: tuple[int, ...], instruction: str) -> Grounding:
+        """Read an answer on an image of ``shape`` [H, W, 3]."""
+        pixels = Pixels.of((shape[1], shape[0]), self._model.coordinates, answer.image_size)
+        read = read_answer(answer.text, pixels)
+        if read.reason is not None:
+            return Grounding((), abstained=read.reason)
+        chosen = _tokens_of(read, self._model.token_spans(answer.ids))
+        meant = answer.states[chosen].mean(0)
+        meant = (meant / meant.norm().clamp(min=1e-12)).numpy()
+        said = label_embedding(read.objects, instruction, self._encoder)
+        score = float(answer.probabilities[chosen].mean().clamp(0, 1))
+        return Grounding(read.objects, np.concatenate([meant, said]), score)
+
+
+def _tokens_of(read: ReadAnswer, spans: list[Span]) -> torch.Tensor:
+    """[T] bool, the tokens that spell a part of a label or of coordinates; all if none does."""
+    import torch
+
+    chosen = torch.tensor([any(a < end and start < b for a, b in read.spans) for start, end in spans])
+    return chosen if chosen.any() else torch.ones_like(chosen)
+
+
+def _settings(precision: str, options: TeacherOptions, max_new_tokens: int) -> str:
+    """What changes answers besides the weights, "" for the defaults on a CPU."""
+    said = {
+        "dtype": None if precision == "float32" else precision,
+        "attention": options.attn_implementation,
+        "four_bit": options.four_bit or None,
+        "max_pixels": options.max_pixels,
+        "max_new_tokens": None if max_new_tokens == MAX_NEW_TOKENS else max_new_tokens,
+    }
+    return ",".join(f"{key}={value}" for key, value in said.items() if value is not None)
