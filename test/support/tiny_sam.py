@@ -107,7 +107,7 @@ def _sam_hq() -> torch.nn.Module:
     return transformers.SamHQModel(config)
 
 
-def sam2_parts() -> dict:
+def _sam2_parts() -> dict:
     """Sub-configurations of a tiny SAM 2."""
     backbone = {
         "hidden_size": 16,
@@ -131,10 +131,11 @@ def sam2_parts() -> dict:
 
 
 def _sam2() -> torch.nn.Module:
-    return transformers.Sam2Model(transformers.Sam2Config(**sam2_parts()))
+    return transformers.Sam2Model(transformers.Sam2Config(**_sam2_parts()))
 
 
-def _sam3_tracker() -> torch.nn.Module:
+def _sam3_parts() -> dict:
+    """Sub-configurations of a tiny SAM 3 tracker."""
     backbone = {
         "model_type": "sam3_vit_model",
         "hidden_size": 32,
@@ -154,10 +155,50 @@ def _sam3_tracker() -> torch.nn.Module:
         "backbone_feature_sizes": [[64, 64], [32, 32], [16, 16]],
     }
     prompts = {**_PROMPTS, "image_size": 224, "patch_size": 14}
-    config = transformers.Sam3TrackerConfig(
-        vision_config=vision, prompt_encoder_config=prompts, mask_decoder_config=_DECODER
-    )
-    return transformers.Sam3TrackerModel(config)
+    return {"vision_config": vision, "prompt_encoder_config": prompts, "mask_decoder_config": _DECODER}
+
+
+def _sam3_tracker() -> torch.nn.Module:
+    return transformers.Sam3TrackerModel(transformers.Sam3TrackerConfig(**_sam3_parts()))
+
+
+def tiny_video(family: str) -> torch.nn.Module:
+    """The video model of SAM 2 or SAM 3, in which released checkpoints hold the image model."""
+    memory = {
+        "memory_attention_hidden_size": CHANNELS,
+        "memory_attention_feed_forward_hidden_size": 32,
+        "memory_attention_num_layers": 1,
+        "memory_encoder_hidden_size": CHANNELS,
+        "memory_encoder_output_channels": 16,
+        "memory_fuser_embed_dim": 32,
+        "memory_fuser_intermediate_dim": 32,
+        "mask_downsampler_embed_dim": 32,
+    }
+    if family == "sam2":
+        return transformers.Sam2VideoModel(transformers.Sam2VideoConfig(**_sam2_parts(), **memory))
+    parts = _sam3_parts()
+    layers = {"hidden_size": 32, "intermediate_size": 64, "num_layers": 1, "num_attention_heads": 2}
+    text = {
+        "vocab_size": 64,
+        "hidden_size": 32,
+        "intermediate_size": 64,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 2,
+        "projection_dim": 32,
+        "bos_token_id": 0,
+        "eos_token_id": 1,
+    }
+    detector = {
+        "model_type": "sam3",
+        "vision_config": parts["vision_config"],
+        "text_config": text,
+        "geometry_encoder_config": layers,
+        "detr_encoder_config": layers,
+        "detr_decoder_config": {**layers, "num_queries": 4},
+        "mask_decoder_config": {"hidden_size": 32, "num_attention_heads": 2},
+    }
+    tracker = {"model_type": "sam3_tracker_video", "image_size": 224, **parts, **memory}
+    return transformers.Sam3VideoModel(transformers.Sam3VideoConfig(detector_config=detector, tracker_config=tracker))
 
 
 _ORIGINAL = (

@@ -64,6 +64,7 @@ def load_mask_model(path: Path, options: TeacherOptions) -> TransformersSam:
 def _from_folder(folder: Path, attention: str) -> tuple[_Family, Any]:
     """Family and float32 model of a transformers checkpoint."""
     import transformers
+    from safetensors import SafetensorError
 
     family = _family_of(folder)
     require_safetensors(folder, family.name)
@@ -76,7 +77,7 @@ def _from_folder(folder: Path, attention: str) -> tuple[_Family, Any]:
             attn_implementation=attention,
             output_loading_info=True,
         )
-    except (OSError, ValueError, RuntimeError, ImportError) as cause:
+    except (OSError, ValueError, RuntimeError, ImportError, SafetensorError) as cause:
         raise TeacherError(f"{folder} cannot be loaded as {family.name} ({_one_line(cause)}); check it") from cause
     _check_complete(folder, sorted(report["missing_keys"]), [])
     return family, model

@@ -134,4 +134,6 @@ def _mask_decoder_config(state: Mapping[str, torch.Tensor]) -> dict[str, Any]:
         "num_multimask_outputs": tokens - 1,
         "iou_head_depth": _count(state, "mask_decoder.iou_prediction_head.layers."),
         "iou_head_hidden_dim": state["mask_decoder.iou_prediction_head.layers.0.weight"].shape[0],
+        # That of the original code; the default of transformers differs and moves masks by up to 2 % IoU.
+        "layer_norm_eps": 1e-5,
     }
