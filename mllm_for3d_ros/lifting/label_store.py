@@ -150,6 +150,11 @@ class LabelStore:
         return Provenance(**self._scene["provenance"])
 
     @property
+    def voxels(self) -> int:
+        """Number of rows of the cloud and of every label."""
+        return int(self._scene["voxels"])
+
+    @property
     def views(self) -> tuple[View, ...]:
         """The candidate views; each label names those of them that were asked."""
         return tuple(View(**view) for view in self._scene["views"])

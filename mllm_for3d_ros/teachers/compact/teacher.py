@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch.nn import functional as F
 
@@ -130,7 +131,7 @@ def _images(frames: Sequence[Frame]) -> torch.Tensor:
     """Colours of ``frames`` as [B, 3, 240, 320] in 0..1."""
     resized = []
     for frame in frames:
-        image = torch.from_numpy(frame.color).permute(2, 0, 1)[None].float() / 255.0
+        image = torch.from_numpy(np.array(frame.color)).permute(2, 0, 1)[None].float() / 255.0
         if image.shape[-2:] != (INPUT_HEIGHT, INPUT_WIDTH):
             image = F.interpolate(
                 image, size=(INPUT_HEIGHT, INPUT_WIDTH), mode="bilinear", align_corners=False, antialias=True
