@@ -124,8 +124,10 @@ def read_original_state(file: Path) -> dict[str, torch.Tensor]:
     """The tensors of a ``.pth`` file, read without running anything that is in it.
 
     Raises:
-        TeacherError: it is damaged, or holds more than a flat dictionary of tensors.
+        TeacherError: it is no such file, is damaged, or holds more than a flat dictionary of tensors.
     """
+    if not file.is_file() or file.suffix == ".safetensors":
+        raise TeacherError(f"{file} is no .pth file of segment-anything; of other checkpoints give the folder alone")
     try:
         state = torch.load(file, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as cause:

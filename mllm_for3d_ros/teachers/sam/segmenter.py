@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
-from mllm_for3d_ros.errors import TeacherError
 from mllm_for3d_ros.teachers.base import Fingerprint
 from mllm_for3d_ros.teachers.grounding import Located
 from mllm_for3d_ros.teachers.image_memo import Memo
 from mllm_for3d_ros.teachers.options import TeacherOptions
+from mllm_for3d_ros.teachers.out_of_memory import memory_errors
 from mllm_for3d_ros.teachers.sam.mask_model import EncodedView, MaskModel
 from mllm_for3d_ros.teachers.sam.prompts import Prompts, group_prompts
 from mllm_for3d_ros.teachers.weights import resolve_weights, weights_hash
@@ -23,6 +22,7 @@ from mllm_for3d_ros.types import check_array
 LIBRARY_PREFIX = "library:"
 _PROMPTS_AT_ONCE = 16
 """Masks of as many prompts pass through memory at 1024x1024 float32, 4 MB each."""
+_REMEDY = "keep fewer views, take a smaller segmenter, or compute on the cpu"
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Segmenter:
         from mllm_for3d_ros.teachers.sam.library import load_library_model
         from mllm_for3d_ros.teachers.sam.loading import load_mask_model
 
-        path = resolve_weights(model.removeprefix(LIBRARY_PREFIX), options, "segment-anything")
+        path = resolve_weights(model.removeprefix(LIBRARY_PREFIX), options, "segmenter")
         load = load_library_model if model.startswith(LIBRARY_PREFIX) else load_mask_model
         return cls(load(path, options), weights_hash(path)[:16], options.views_kept)
 
@@ -71,7 +71,7 @@ class Segmenter:
         """``image`` [H, W, 3] uint8 RGB as the mask decoder needs it; equal images are encoded once.
 
         Raises:
-            TeacherError: the GPU's memory does not suffice.
+            TeacherError: memory does not suffice.
         """
         check_array("image", image, (None, None, 3), np.uint8)
         with self._busy:
@@ -81,7 +81,7 @@ class Segmenter:
         """Masks of ``objects`` in ``image`` [H, W, 3] uint8 RGB: a box alone, a point alone, or both as given.
 
         Raises:
-            TeacherError: the GPU's memory does not suffice.
+            TeacherError: memory does not suffice.
         """
         view = self.encode(image)
         with self._busy:
@@ -99,15 +99,15 @@ class Segmenter:
         )
 
     def _encode(self, image: np.ndarray) -> EncodedView:
-        with _memory_guard(self.fingerprint.name):
+        with memory_errors(self.fingerprint.name, "encoding a view", _REMEDY):
             return self._model.encode(image)
 
     def _decode(self, view: EncodedView, prompts: Prompts) -> list[_Segment]:
         """Masks of ``prompts``; those of which the model gives NaN or infinity are left out."""
-        with _memory_guard(self.fingerprint.name):
+        with memory_errors(self.fingerprint.name, "making masks", _REMEDY):
             logits, scores = self._model.decode(view, prompts)
             finite = (logits.isfinite().all(2).all(1) & scores.isfinite()).tolist()
-            masks = logits.sigmoid().cpu().numpy()
+            masks = _probabilities(logits).cpu().numpy()
         clipped = scores.clamp(0, 1).tolist()
         return [_Segment(prompts.rows[i], masks[i], clipped[i]) for i in range(len(masks)) if finite[i]]
 
@@ -121,12 +121,11 @@ class _Segment:
     score: float
 
 
-@contextlib.contextmanager
-def _memory_guard(name: str) -> Iterator[None]:
-    """Say what to do when the GPU's memory is full."""
-    try:
-        yield
-    except torch.OutOfMemoryError as cause:
-        raise TeacherError(
-            f"{name}: the GPU's memory is full; keep fewer views, take a smaller segmenter, or device cpu"
-        ) from cause
+def _probabilities(logits: torch.Tensor) -> torch.Tensor:
+    """Sigmoid that lies above one half exactly where the logit is positive.
+
+    Float32 rounds the sigmoid of logits below 1e-7 to one half, which would take them out of the mask.
+    """
+    half = torch.tensor(0.5, device=logits.device)
+    above = torch.nextafter(half, torch.ones_like(half))
+    return torch.where(logits > 0, logits.sigmoid().maximum(above), logits.sigmoid())

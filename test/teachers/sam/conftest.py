@@ -1,5 +1,6 @@
 """Makes the helpers of test/support importable; tiny checkpoints, made once."""
 
+import functools
 import sys
 from pathlib import Path
 
@@ -27,10 +28,11 @@ def original_file(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def load_segmenter(sam_folders):
-    """Loads the segmenter of a family with float32 on the CPU; options may be given."""
+    """The segmenter of a family on the CPU; options may be given. Loaded once for equal options."""
     from mllm_for3d_ros.teachers.options import TeacherOptions
     from mllm_for3d_ros.teachers.sam.segmenter import Segmenter
 
+    @functools.cache
     def load(family: str, **options) -> Segmenter:
         return Segmenter.load(str(sam_folders[family]), TeacherOptions(**{"device": "cpu", **options}))
 

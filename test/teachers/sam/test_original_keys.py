@@ -119,3 +119,7 @@ def test_a_file_that_is_no_checkpoint(state, tmp_path):
     assert "damaged" in refusal(tmp_path / "cut.pth")
     (tmp_path / "empty.pth").write_bytes(b"")
     assert "damaged" in refusal(tmp_path / "empty.pth")
+
+
+def test_a_file_of_transformers_is_asked_for_as_a_folder(sam_folders):
+    assert "give the folder alone" in refusal(sam_folders["sam"] / "model.safetensors")

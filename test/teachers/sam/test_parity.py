@@ -37,9 +37,10 @@ def test_masks_are_those_of_the_official_processor(family, load_segmenter):
         np.testing.assert_allclose(answer.scores, wanted.scores.clip(0, 1), atol=0.02)
 
 
-@pytest.mark.parametrize("family", tiny_sam.FAMILIES)
-def test_parity_would_notice_the_processing_of_another_family(family, load_segmenter):
-    segmenter = load_segmenter(family)
+@pytest.mark.parametrize("family", ["sam", "sam2"])
+def test_parity_would_notice_the_processing_of_another_family(family, load_segmenter, monkeypatch):
+    segmenter = load_segmenter(family, views_kept=0)
     processing = segmenter._model._processing
-    segmenter._model._processing = dataclasses.replace(processing, keeps_aspect=not processing.keeps_aspect)
+    other = dataclasses.replace(processing, keeps_aspect=not processing.keeps_aspect)
+    monkeypatch.setattr(segmenter._model, "_processing", other)
     assert min(overlaps(ours(segmenter), sam_parity.recorded(family))) < 0.9

@@ -113,6 +113,11 @@ def test_nan_is_dropped_and_scores_are_clipped():
     np.testing.assert_allclose(found.masks[:, 0, 0], [0.8808, 0.1192], atol=1e-4)
 
 
+def test_a_mask_is_where_the_logit_is_positive_however_small():
+    found = Segmenter(StandInModel([1e-12, 0.0, -1e-12], [0.5] * 3), "0", 1).segment(IMAGE, [BOX] * 3)
+    assert (found.masks[0] > 0.5).all() and not (found.masks[1:] > 0.5).any()
+
+
 def test_an_image_of_another_type_is_refused():
     with pytest.raises(ValueError, match="image must"):
         Segmenter(StandInModel([0.0], [0.5]), "0", 1).encode(IMAGE.astype(np.float32))
