@@ -1,4 +1,4 @@
-"""The training-free way to answer: the teacher over stored key views, lifted to the map."""
+"""The training-free way to answer: a teacher over stored key views, lifted to the map."""
 
 from __future__ import annotations
 
@@ -7,21 +7,20 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mllm_for3d_ros.lifting.lift import Visibility, lift, see
+from mllm_for3d_ros.lifting.label_scene import SceneLabeller
+from mllm_for3d_ros.lifting.lift_scene import prepare_scene
+from mllm_for3d_ros.lifting.settings import LiftSettings
 from mllm_for3d_ros.student.prediction import Response
-from mllm_for3d_ros.student.voxels import StudentVoxels, voxelise
-from mllm_for3d_ros.teachers.compact.teacher import CompactTeacher, LookedAt
+from mllm_for3d_ros.teachers.base import Teacher
 from mllm_for3d_ros.types import Frame, SceneCloud
 
 
 @dataclass(frozen=True)
 class LiftedScene:
-    """A map with the key views that the teacher has looked at."""
+    """A map with its superpoints and what the key views see of it."""
 
     cloud: SceneCloud
-    voxels: StudentVoxels
-    visibility: tuple[Visibility, ...]
-    views: LookedAt
+    labeller: SceneLabeller
 
 
 class LiftedTeacher:
@@ -30,19 +29,24 @@ class LiftedTeacher:
     mask_threshold = 0.5
     presence_threshold = 0.5
 
-    def __init__(self, teacher: CompactTeacher, frames: Sequence[Frame]) -> None:
-        """``frames`` are the key views, in the frame of the map."""
-        self._teacher, self._frames = teacher, list(frames)
+    def __init__(
+        self,
+        teacher: Teacher,
+        frames: Sequence[Frame],
+        settings: LiftSettings | None = None,
+        scout: Teacher | None = None,
+    ) -> None:
+        """``frames`` are the key views, in the frame of the map; the others as of ``SceneLabeller``."""
+        self._teacher, self._frames, self._scout = teacher, list(frames), scout
+        self._settings = settings or LiftSettings()
         self.fingerprint = f"lifted:{teacher.fingerprint}"
 
     def encode(self, cloud: SceneCloud) -> LiftedScene:
-        """Look at the key views and find which voxels they see."""
-        voxels = voxelise(cloud)
-        visibility = tuple(see(voxels.points, self._frames))
-        return LiftedScene(cloud, voxels, visibility, self._teacher.look(self._frames))
+        """Find superpoints, what the key views see, and which cover the map."""
+        scene = prepare_scene(cloud.points, cloud.normals, cloud.colors, self._frames)
+        return LiftedScene(cloud, SceneLabeller(scene, self._frames, self._teacher, self._settings, self._scout))
 
     def respond(self, scene: LiftedScene, instruction: str) -> Response:
-        """Lift the answers to one instruction; unseen voxels get probability 0."""
-        answers = self._teacher.answer_all(scene.views, [instruction])[0]
-        label = lift(instruction, len(scene.voxels), scene.visibility, answers)
-        return Response(scene.voxels.spread(np.nan_to_num(label.probability)), label.presence)
+        """Lift the answers to one instruction; unknown voxels get probability 0."""
+        label = scene.labeller.label(instruction).label
+        return Response(np.nan_to_num(label.probability), label.presence)

@@ -1,52 +1,134 @@
-"""Labels of one scene: the teacher looks at the views once, then every instruction is lifted."""
+"""Labels of one scene: for every instruction views are chosen, the teacher asked, and its answers lifted."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from mllm_for3d_ros.lifting.lift import Visibility, lift, see
-from mllm_for3d_ros.teachers.compact.teacher import CompactTeacher
-from mllm_for3d_ros.types import Frame, PseudoLabel
+from mllm_for3d_ros.lifting.lift import lift
+from mllm_for3d_ros.lifting.lift_scene import LiftScene
+from mllm_for3d_ros.lifting.settings import LiftSettings
+from mllm_for3d_ros.lifting.view_choice import ViewQuality, evidence
+from mllm_for3d_ros.teachers.base import Teacher
+from mllm_for3d_ros.types import Frame, PseudoLabel, ViewAnswer
 
 
 @dataclass(frozen=True)
-class SceneLabels:
-    """Pseudo-labels of a scene, and its 2D features lifted to the points.
+class SceneLabel:
+    """A lifted answer with where it comes from.
 
-    features: [N, D] float32 mean of the teacher's pixel embeddings over the views that see a point;
-    seen: [N] int32 how many views do.
+    views: frames that the teacher was asked about, in the order of ``label.view_weights``. answers: what it
+    said. scouted: how many frames the cheap pass looked at.
     """
 
-    labels: tuple[PseudoLabel, ...]
-    features: np.ndarray
-    seen: np.ndarray
+    label: PseudoLabel
+    views: tuple[int, ...]
+    answers: tuple[ViewAnswer, ...]
+    scouted: int
+
+
+class SceneLabeller:
+    """Labels instructions over one scene."""
+
+    def __init__(
+        self,
+        scene: LiftScene,
+        frames: Sequence[Frame],
+        teacher: Teacher,
+        settings: LiftSettings | None = None,
+        scout: Teacher | None = None,
+        seed: int = 0,
+    ) -> None:
+        """A labeller.
+
+        Args:
+            scene: from ``prepare_scene`` with the same ``frames``.
+            frames: all candidate views.
+            teacher: who is asked.
+            settings: steps of the lifting, and how many views.
+            scout: a cheap teacher that looks at many views first, so that the best are asked; None lets the
+                teacher itself begin with views that cover the map, and go on with those its answers call for.
+            seed: of the views drawn without view choice.
+
+        Raises:
+            ValueError: the frames are not those of the scene.
+        """
+        self._scene, self._frames, self._teacher, self._scout = scene, list(frames), teacher, scout
+        self._settings = settings or LiftSettings()
+        self._rng = np.random.default_rng(seed)
+        choosing = self._settings.view_choice and self._settings.views < len(self._frames)
+        self._quality = ViewQuality(scene, self._frames) if choosing else None
+        self._covering = self._quality.choose(self._settings.candidates) if self._quality else []
+
+    def label(self, instruction: str) -> SceneLabel:
+        """Choose views, ask, and lift.
+
+        Raises:
+            InstructionError: the instruction is empty or too long.
+            TeacherError: a teacher cannot run.
+        """
+        views, answers = self._ask(instruction)
+        label = lift(self._scene, instruction, answers, self._settings, views)
+        return SceneLabel(label, tuple(views), tuple(answers), len(self._covering) if self._scout else 0)
+
+    def _ask(self, instruction: str) -> tuple[list[int], list[ViewAnswer]]:
+        count = min(self._settings.views, len(self._frames))
+        if count == len(self._frames):
+            everything = list(range(count))
+            return everything, self._answers(self._teacher, everything, instruction)
+        if self._quality is None:
+            views = sorted(self._rng.choice(len(self._frames), count, replace=False).tolist())
+            return views, self._answers(self._teacher, views, instruction)
+        if self._scout is not None:
+            told = self._evidence(self._covering, self._answers(self._scout, self._covering, instruction))
+            views = self._quality.choose(count, self._quality.importance(told))
+            return views, self._answers(self._teacher, views, instruction)
+        views = self._covering[: (count + 1) // 2]
+        answers = self._answers(self._teacher, views, instruction)
+        told = self._evidence(views, answers)
+        more = self._quality.choose(count - len(views), self._quality.importance(told), asked=views)
+        return views + more, answers + self._answers(self._teacher, more, instruction)
+
+    def _answers(self, teacher: Teacher, views: Sequence[int], instruction: str) -> list[ViewAnswer]:
+        return teacher.answer([self._frames[i] for i in views], instruction) if len(views) else []
+
+    def _evidence(self, views: Sequence[int], answers: Sequence[ViewAnswer]) -> np.ndarray:
+        return evidence(len(self._scene), [self._scene.visibility[i] for i in views], answers)
 
 
 def label_scene(
-    points: np.ndarray, frames: Sequence[Frame], teacher: CompactTeacher, instructions: Sequence[str]
-) -> SceneLabels:
-    """Lift the teacher's answers on ``frames`` to ``points`` [N, 3] float32 m in the map frame."""
-    visibility = see(points, frames)
-    views = teacher.look(frames)
-    answers = teacher.answer_all(views, instructions)
-    labels = tuple(
-        lift(text, len(points), visibility, answer) for text, answer in zip(instructions, answers, strict=True)
-    )
-    features, seen = lift_features(len(points), visibility, views.embeddings.numpy(), frames)
-    return SceneLabels(labels, features, seen)
+    scene: LiftScene,
+    frames: Sequence[Frame],
+    teacher: Teacher,
+    instructions: Iterable[str],
+    settings: LiftSettings | None = None,
+    scout: Teacher | None = None,
+) -> Iterator[SceneLabel]:
+    """Labels of ``instructions``, one after the other; see ``SceneLabeller``."""
+    labeller = SceneLabeller(scene, frames, teacher, settings, scout)
+    for instruction in instructions:
+        yield labeller.label(instruction)
 
 
-def lift_features(
-    count: int, visibility: Sequence[Visibility], maps: np.ndarray, frames: Sequence[Frame]
-) -> tuple[np.ndarray, np.ndarray]:
-    """Mean of the feature maps [V, D, h, w] over the views that see each of ``count`` points; how many do."""
-    total, seen = np.zeros((count, maps.shape[1]), np.float32), np.zeros(count, np.int32)
-    for view, feature_map, frame in zip(visibility, maps, frames, strict=True):
-        rows = view.v * feature_map.shape[1] // frame.intrinsics.height
-        columns = view.u * feature_map.shape[2] // frame.intrinsics.width
+def lift_features(scene: LiftScene, views: Sequence[int], maps: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """2D features lifted to the points.
+
+    Args:
+        scene: N points.
+        views: rows of ``scene.visibility``.
+        maps: [D, h, w] of each of those views, the whole image each.
+
+    Returns:
+        [N, D] float32 mean over the views that see a point, and [N] int32 how many do.
+    """
+    dimension = maps[0].shape[0] if len(maps) else 0
+    total, seen = np.zeros((len(scene), dimension), np.float32), np.zeros(len(scene), np.int32)
+    for index, feature_map in zip(views, maps, strict=True):
+        view = scene.visibility[index]
+        rows = view.v * feature_map.shape[1] // view.size[0]
+        columns = view.u * feature_map.shape[2] // view.size[1]
         total[view.indices] += feature_map[:, rows, columns].T
         seen[view.indices] += 1
     return total / np.maximum(seen, 1)[:, None], seen

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from mllm_for3d_ros.lifting.label_scene import label_scene
+from mllm_for3d_ros.lifting.label_scene import label_scene, lift_features
+from mllm_for3d_ros.lifting.lift_scene import prepare_scene
+from mllm_for3d_ros.lifting.settings import LiftSettings
 from mllm_for3d_ros.rooms.instructions import Phrase
 from mllm_for3d_ros.rooms.mesh import rotation_z
 from mllm_for3d_ros.rooms.recording import RoomsRecording
@@ -77,17 +79,22 @@ def make_scene(seed: int, teacher: CompactTeacher, bank: tuple[Phrase, ...]) -> 
         voxel_map.integrate(frame)
     voxels = voxelise(voxel_map.snapshot())
     rows = draw_phrases(bank, rng)
-    lifted = label_scene(voxels.points, frames[::_VIEW_STEP], teacher, [bank[row].text for row in rows])
-    probability = np.stack([label.probability for label in lifted.labels])
+    views = frames[::_VIEW_STEP]
+    scene = prepare_scene(voxels.points, voxels.normals, voxels.colors, views)
+    texts, settings = [bank[row].text for row in rows], LiftSettings(views=len(views))
+    lifted = [one.label for one in label_scene(scene, views, teacher, texts, settings)]
+    maps = [answer.features for answer in teacher.answer(views, texts[0]) if answer.features is not None]
+    features, seen = lift_features(scene, range(len(maps)), maps)
+    probability = np.stack([label.probability for label in lifted])
     labels = np.where(np.isnan(probability), UNSEEN, np.nan_to_num(probability) * 254).round().astype(np.uint8)
-    queries = [np.zeros(teacher.token_dim) if label.query is None else label.query for label in lifted.labels]
+    queries = [np.zeros(teacher.token_dim) if label.query is None else label.query for label in lifted]
     return TrainingScene(
         coords=voxels.coords,
         inputs=voxels.inputs.astype(np.float16),
         labels=labels,
         phrases=rows,
         queries=np.stack(queries).astype(np.float16),
-        presence=np.array([label.presence for label in lifted.labels], np.float32),
-        features=lifted.features.astype(np.float16),
-        seen=lifted.seen > 0,
+        presence=np.array([label.presence for label in lifted], np.float32),
+        features=features.astype(np.float16),
+        seen=seen > 0,
     )

@@ -31,6 +31,16 @@ class StudentVoxels:
     def __len__(self) -> int:
         return len(self.coords)
 
+    @property
+    def colors(self) -> np.ndarray:
+        """[M, 3] uint8."""
+        return np.clip((self.inputs[:, :3] + 1.0) * 127.5, 0, 255).round().astype(np.uint8)
+
+    @property
+    def normals(self) -> np.ndarray:
+        """[M, 3] float32 unit, or zero where unknown."""
+        return self.inputs[:, 3:6]
+
     def spread(self, values: np.ndarray) -> np.ndarray:
         """Values of the voxels [M] carried to the rows of the map [N], 0 where no voxel answers."""
         return np.append(values, values.dtype.type(0))[self.rows]

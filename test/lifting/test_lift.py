@@ -1,91 +1,181 @@
-"""Votes of views on 3D points."""
+"""Lifting: what each step is for, and that it is for it."""
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from wall_scene import TOKEN, Wall, iou, nothing
 
 from mllm_for3d_ros.lifting.label_scene import lift_features
-from mllm_for3d_ros.lifting.lift import Visibility, lift, see, strongest
-from mllm_for3d_ros.types import Frame, Intrinsics, ViewAnswer
+from mllm_for3d_ros.lifting.lift import lift, projection_only, strongest
+from mllm_for3d_ros.lifting.settings import LiftSettings
+from mllm_for3d_ros.types import ViewAnswer
 
-CAMERA = Intrinsics(40, 30, 40.0, 40.0, 19.5, 14.5)
-
-
-def wall_frame(distance: float = 2.0) -> Frame:
-    """A camera at the origin that looks along z at a wall."""
-    depth = np.full((30, 40), distance, np.float32)
-    return Frame(0, np.zeros((30, 40, 3), np.uint8), depth, CAMERA, np.eye(4))
-
-
-def wall_points(distance: float = 2.0) -> np.ndarray:
-    """One point a pixel on the wall."""
-    v, u = np.mgrid[:30, :40]
-    return (
-        np.stack([(u - 19.5) / 40 * distance, (v - 14.5) / 40 * distance, np.full(u.shape, distance)], -1)
-        .reshape(-1, 3)
-        .astype(np.float32)
-    )
+ALL = LiftSettings()
+PLAIN = LiftSettings(view_choice=False, token_attention=False, superpoints=False, consistency=False)
+OTHER = np.array([0.0, 1.0, 0.0], np.float32)
+TARGET, DISTRACTOR = ("target", (0.0, 0.21, (200, 40, 40))), ("distractor", (0.7, 0.21, (40, 40, 200)))
+TWO = dict([TARGET, DISTRACTOR])
 
 
-def answer(mask: np.ndarray, token=(1.0, 0.0), score: float = 0.9) -> ViewAnswer:
-    return ViewAnswer(mask.astype(np.float32), np.array(token, np.float32), score)
-
-
-def abstention() -> ViewAnswer:
-    return ViewAnswer(np.zeros((30, 40), np.float32), None, 0.0, abstained="nothing")
+def truth(wall: Wall, *names: str) -> np.ndarray:
+    return np.any([wall.on(name, wall.points()) for name in names], axis=0)
 
 
 def test_a_mask_lands_on_the_points_behind_it():
-    mask = np.zeros((30, 40))
-    mask[5:10, 8:20] = 1
-    label = lift("x", 1200, see(wall_points(), [wall_frame()]), [answer(mask)])
-    np.testing.assert_array_equal(label.probability.reshape(30, 40), mask)
+    wall = Wall(TWO, (0.0,))
+    for settings_, least in ((ALL, 0.95), (PLAIN, 0.85)):
+        label = lift(wall.scene(), "x", [wall.takes(0, "target")], settings_)
+        assert iou(label.probability, truth(wall, "target")) > least
 
 
-def test_points_behind_and_before_the_wall_stay_unknown():
-    points = np.concatenate([wall_points(2.5), wall_points(1.5), -wall_points()])
-    label = lift("x", len(points), see(points, [wall_frame()]), [answer(np.ones((30, 40)))])
-    assert np.isnan(label.probability).all()
-    assert label.presence == 0
+def test_what_no_view_saw_is_unknown_and_not_background():
+    wall = Wall(TWO, (0.0,))
+    label = lift(wall.scene(), "x", [wall.takes(0, "target")], PLAIN)
+    far = np.abs(wall.points()[:, 0]) > 1.3
+    assert np.isnan(label.probability[far]).all() and (label.confidence[far] == 0).all()
+    assert (label.probability[~far & ~truth(wall, "target")] < 0.5)[200:].any()
 
 
-def test_two_views_that_saw_nothing_outvote_a_hallucination():
-    seen = see(wall_points(), [wall_frame()] * 3)
-    label = lift("x", 1200, seen, [answer(np.ones((30, 40))), abstention(), abstention()])
-    assert label.probability.max() <= 0.5
-    assert label.query is not None and label.view_weights.tolist() == [1, 0, 0]
+def test_points_behind_the_wall_stay_unknown_in_the_full_lifting():
+    wall = Wall(TWO, (0.0,))
+    scene = wall.scene()
+    behind = replace(
+        scene,
+        visibility=tuple(
+            replace(v, indices=v.indices[:0], u=v.u[:0], v=v.v[:0], pixels=v.pixels[:0]) for v in scene.visibility
+        ),
+    )
+    label = lift(behind, "x", [wall.takes(0, "target")], ALL)
+    assert np.isnan(label.probability).all() and label.presence < 0.5 and not label.confidence.any()
 
 
-def test_all_views_abstaining_say_no_with_no_query():
-    label = lift("x", 1200, see(wall_points(), [wall_frame()]), [abstention()])
-    assert label.query is None and label.probability.max() == 0 and label.view_weights.sum() == 0
+def distracted() -> tuple[Wall, list[ViewAnswer]]:
+    """Seven views see the target and four take it; five see the distractor and the other three take that."""
+    wall = Wall(TWO, (-0.7, -0.7, 0.2, 0.25, 0.3, 0.35, 0.4))
+    takes = ["target"] * 4 + ["distractor"] * 3
+    return wall, [wall.takes(i, name) for i, name in enumerate(takes)]
 
 
-def test_a_view_whose_token_disagrees_has_no_vote():
-    seen = see(wall_points(), [wall_frame()] * 3)
-    wrong = answer(np.ones((30, 40)), token=(-1.0, 0.0))
-    right = answer(np.zeros((30, 40)))
-    label = lift("x", 1200, seen, [right, right, wrong])
-    assert label.probability.max() == 0
+def test_consistency_makes_a_correlated_distractor_lose():
+    wall, answers = distracted()
+    right, wrong = truth(wall, "target"), truth(wall, "distractor")
+    full = lift(wall.scene(), "x", answers, ALL)
+    assert iou(full.probability, right) > 0.95 and full.presence > 0.5
+    without = lift(wall.scene(), "x", answers, replace(ALL, consistency=False))
+    assert (without.probability[wrong] >= 0.5).mean() > 0.9
+
+
+def test_consistency_drops_a_hallucination_that_five_others_did_not_see():
+    wall = Wall(TWO, (0.2, 0.25, 0.3, 0.35, 0.4, 0.45))
+    label = lift(wall.scene(), "x", [wall.takes(0, "distractor"), *[nothing()] * 5], ALL)
+    assert label.presence < 0.2 and np.nanmax(label.probability) < 0.5
+    assert label.view_weights.tolist() == [1, 0, 0, 0, 0, 0]
+
+
+def test_two_instances_that_views_take_together_stay_both():
+    wall = Wall(TWO, (0.2, 0.25, 0.3, 0.35, 0.4, 0.45))
+    both = [wall.takes(i, "target", "distractor") for i in range(4)]
+    label = lift(wall.scene(), "x", [*both, nothing(), nothing()], ALL)
+    assert iou(label.probability, truth(wall, "target", "distractor")) > 0.95
+
+
+def test_consistency_spreads_to_what_no_view_saw():
+    wall = Wall({"target": (1.05, 0.3, (200, 40, 40))}, (0.0,))
+    unseen = truth(wall, "target") & (wall.points()[:, 0] > 1.1)
+    answers = [wall.takes(0, "target")]
+    full = lift(wall.scene(), "x", answers, ALL)
+    assert (full.probability[unseen] > 0.5).all() and 0 < full.confidence[unseen].max() < full.confidence.max()
+    assert np.isnan(lift(wall.scene(), "x", answers, PLAIN).probability[unseen]).all()
+
+
+def test_token_attention_drops_the_view_that_found_something_else():
+    wall = Wall(dict([TARGET, ("distractor", (2.4, 0.21, (40, 40, 200)))]), (0.0, 0.1, -0.1, 2.4))
+    answers = [wall.takes(i, "target") for i in range(3)] + [wall.takes(3, "distractor", token=OTHER, score=1.0)]
+    wrong = truth(wall, "distractor")
+    votes = replace(ALL, consistency=False)
+    with_ = lift(wall.scene(), "x", answers, votes)
+    assert np.isnan(with_.probability[wrong]).all() and "token disagrees" in with_.dropped[3]
+    assert with_.query @ OTHER == pytest.approx(0, abs=1e-6)
+    without = lift(wall.scene(), "x", answers, replace(votes, token_attention=False))
+    assert (without.probability[wrong] >= 0.5).mean() > 0.9 and without.dropped[3] is None
+    assert without.query @ OTHER > 0.2
+
+
+def test_superpoints_close_the_holes_of_ragged_masks():
+    wall = Wall(TWO, (0.0, 0.1))
+    rng = np.random.default_rng(0)
+    masks = [wall.mask(i, "target") & (rng.random((48, 64)) < 0.7) for i in range(2)]
+    answers = [ViewAnswer(mask.astype(np.float32), TOKEN, 0.9) for mask in masks]
+    right = truth(wall, "target")
+    for base in (ALL, replace(ALL, consistency=False, token_attention=False)):
+        assert iou(lift(wall.scene(), "x", answers, base).probability, right) > 0.95
+        assert iou(lift(wall.scene(), "x", answers, replace(base, superpoints=False)).probability, right) < 0.93
+
+
+def test_a_superpoint_that_holds_two_things_is_left_to_its_points():
+    wall = Wall({}, (0.0, 0.1, 0.2))
+    left = [ViewAnswer((wall._pixels(x)[..., 0] < 0).astype(np.float32), TOKEN, 0.9) for x in wall.cameras]
+    label = lift(wall.scene(), "x", left, replace(ALL, consistency=False))
+    seen = np.abs(wall.points()[:, 0] - 0.1) < 0.9
+    right = wall.points()[:, 0] < -0.02
+    assert ((label.probability >= 0.5) == right)[seen].mean() > 0.95
+
+
+def test_views_that_all_abstain_say_no():
+    wall = Wall(TWO, (0.0, 0.1))
+    for settings_ in (ALL, PLAIN):
+        label = lift(wall.scene(), "x", [nothing(), nothing()], settings_)
+        assert label.query is None and np.nanmax(label.probability) == 0 and label.presence == 0
+        assert label.view_weights.sum() == 0 and label.dropped == ("nothing here",) * 2
+
+
+def test_projection_only_is_the_plain_mean():
+    wall = Wall(TWO, (0.0, 0.0, 0.0))
+    answers = [wall.takes(0, "target", score=0.1), wall.takes(1, "target", token=OTHER), nothing()]
+    label = projection_only(wall.scene(), "x", answers)
+    assert set(np.unique(label.probability[~np.isnan(label.probability)]).round(4)) == {0, np.float32(0.6667)}
+    one = projection_only(wall.scene(), "x", answers[:1], views=[2])
+    assert iou(one.probability, truth(wall, "target")) > 0.85
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.lists(st.sampled_from(["", "target", "distractor"]), min_size=1, max_size=7), st.integers(0, 99))
+def test_labels_are_probabilities_whatever_the_views_say(said, seed):
+    rng = np.random.default_rng(seed)
+    wall = Wall(TWO, tuple(rng.uniform(-1, 1.5, len(said))))
+    answers = [
+        wall.takes(i, name, token=None, score=rng.random()) if name else nothing() for i, name in enumerate(said)
+    ]
+    label = lift(wall.scene(), "x", answers)
+    known = ~np.isnan(label.probability)
+    assert ((label.probability[known] >= 0) & (label.probability[known] <= 1)).all()
+    assert ((label.confidence >= 0) & (label.confidence <= 1)).all() and (label.confidence[~known] == 0).all()
 
 
 def test_answers_must_match_the_views():
+    wall = Wall(TWO, (0.0, 0.1))
     with pytest.raises(ValueError, match="one answer a view"):
-        lift("x", 3, [Visibility(np.zeros(0, np.int64), *np.zeros((2, 0), np.int32))], [])
+        lift(wall.scene(), "x", [nothing()])
+    with pytest.raises(ValueError, match="views' size"):
+        lift(wall.scene(), "x", [ViewAnswer(np.zeros((4, 4), np.float32), None, 0.0)], views=[0])
 
 
-def test_presence_is_the_mean_of_the_strongest_points():
+def test_presence_without_consistency_is_the_mean_of_the_strongest_points():
     assert strongest(np.array([1.0] * 30 + [0.0] * 100, np.float32)) == 1
     assert strongest(np.array([1.0] * 15, np.float32)) == 0.5
     assert strongest(np.array([np.nan] * 50, np.float32)) == 0
 
 
 def test_features_are_averaged_over_the_views_that_see_a_point():
-    seen = [
-        Visibility(np.array([0, 1]), np.array([0, 39]), np.array([0, 0])),
-        Visibility(np.array([0]), np.array([0]), np.array([0])),
-    ]
-    maps = np.zeros((2, 1, 3, 4), np.float32)
-    maps[0, 0, 0] = [1, 0, 0, 5]
-    maps[1, 0, 0, 0] = 3
-    features, counts = lift_features(3, seen, maps, [wall_frame()] * 2)
-    assert features[:, 0].tolist() == [2, 5, 0] and counts.tolist() == [2, 1, 0]
+    wall = Wall(TWO, (0.0, 2.0))
+    scene = wall.scene()
+    maps = [np.full((2, 6, 8), value, np.float32) for value in (1.0, 3.0)]
+    features, seen = lift_features(scene, [0, 1], maps)
+    assert set(np.unique(seen)) == {0, 1, 2}
+    for count, value in ((0, 0.0), (2, 2.0)):
+        assert (features[seen == count] == value).all()
+    left = features[(seen == 1) & (wall.points()[:, 0] < 0)]
+    assert (left == 1).all()
