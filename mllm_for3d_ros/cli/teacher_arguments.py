@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from mllm_for3d_ros.teachers.options import TeacherOptions
 
 _DTYPES = ("auto", "float32", "bfloat16", "float16")
+_COORDINATES = ("auto", "relative", "absolute")
 
 
 def add_teacher_arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,6 +40,7 @@ def add_model_arguments(group: argparse._ActionsContainer) -> None:
     add("--batch-size", type=positive_int, default=4, metavar="N", help="views in one forward pass")
     add("--base-url", metavar="URL", help="of the endpoint of openai, e.g. http://localhost:8000/v1")
     add("--model", metavar="ID", help="model of the endpoint, as in --teacher openai:ID")
+    add("--coordinates", default="auto", choices=_COORDINATES, help="of the endpoint's model: 0..1000 or pixels")
     add("--concurrency", type=positive_int, default=8, metavar="N", help="requests in flight")
     add("--timeout", type=positive_float, default=60.0, metavar="S", help="seconds for one request")
     add("--retries", type=_count, default=3, metavar="N", help="after the first try")
@@ -62,6 +64,7 @@ def teacher_options(args: argparse.Namespace) -> TeacherOptions:
         batch_size=args.batch_size,
         base_url=args.base_url,
         model=args.model,
+        coordinates=args.coordinates,
         concurrency=args.concurrency,
         timeout_s=args.timeout,
         retries=args.retries,

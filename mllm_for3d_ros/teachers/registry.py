@@ -12,7 +12,6 @@ import dataclasses
 from collections.abc import Callable
 
 from mllm_for3d_ros.checkpoint import read_card
-from mllm_for3d_ros.errors import TeacherError
 from mllm_for3d_ros.teachers.base import Fingerprint, Teacher
 from mllm_for3d_ros.teachers.cache import AnswerCache, CachedTeacher
 from mllm_for3d_ros.teachers.cache.cached_teacher import VIEWS_PER_COMMIT
@@ -123,34 +122,27 @@ def _fingerprint_compact(chosen: TeacherName, options: TeacherOptions) -> Finger
 
 
 def _fingerprint_qwen_vl(chosen: TeacherName, options: TeacherOptions) -> Fingerprint:
-    from mllm_for3d_ros.teachers.answer_text import PROMPT_VERSION
+    from mllm_for3d_ros.teachers.qwen_vl import fingerprint_of
 
-    weights = f"{_hash(chosen, _model(chosen), options)}+{_segmenter_hash(chosen, options)}"
-    return Fingerprint("qwen-vl", weights, PROMPT_VERSION, _settings(options, "dtype", "four_bit", "max_pixels"))
+    return _with_segmenter(fingerprint_of(_model(chosen), options), options)
 
 
 def _fingerprint_openai(chosen: TeacherName, options: TeacherOptions) -> Fingerprint:
-    from mllm_for3d_ros.teachers.answer_text import PROMPT_VERSION
+    from mllm_for3d_ros.teachers.openai_vlm import endpoint_fingerprint
 
-    endpoint = _endpoint(chosen, options)
-    weights = f"{endpoint.model}@{endpoint.base_url}+{_segmenter_hash(chosen, options)}"
-    return Fingerprint("openai", weights, PROMPT_VERSION, _settings(options, "max_pixels"))
+    return _with_segmenter(endpoint_fingerprint(_endpoint(chosen, options)), options)
 
 
 def _fingerprint_lisa(chosen: TeacherName, options: TeacherOptions) -> Fingerprint:
-    from mllm_for3d_ros.teachers.lisa.checkpoint import LisaConfig
-    from mllm_for3d_ros.teachers.lisa.tokens import PROMPT_VERSION
+    from mllm_for3d_ros.teachers.lisa.teacher import fingerprint_of
 
-    folder = resolve_weights(_model(chosen), options, "lisa", pickles=True)
-    clip = options.clip or LisaConfig.read(folder).clip
-    weights = f"{weights_hash(folder)[:_DIGITS]}+{_hash(chosen, clip, options)}"
-    return Fingerprint("lisa", weights, PROMPT_VERSION, _settings(options, "dtype", "four_bit"))
+    return fingerprint_of(_model(chosen), options)
 
 
 def _fingerprint_sam3(chosen: TeacherName, options: TeacherOptions) -> Fingerprint:
-    phrases = f"+{_hash(chosen, options.phrases, options)}" if options.phrases else ""
-    weights = f"{_hash(chosen, _model(chosen), options)}{phrases}"
-    return Fingerprint("sam3", weights, settings=_settings(options, "dtype"))
+    from mllm_for3d_ros.teachers.sam3 import fingerprint_of
+
+    return fingerprint_of(_model(chosen), options)
 
 
 _LOADERS: dict[str, Callable[[TeacherName, TeacherOptions], Teacher]] = {
@@ -175,33 +167,14 @@ def _model(chosen: TeacherName) -> str:
 
 
 def _endpoint(chosen: TeacherName, options: TeacherOptions) -> TeacherOptions:
-    """Options with the model that the name says, if it says one, and an address.
-
-    Raises:
-        TeacherError: either is missing.
-    """
-    endpoint = dataclasses.replace(options, model=chosen.model or options.model)
-    if not endpoint.base_url or not endpoint.model:
-        raise TeacherError(
-            "openai needs an address and a model; give --base-url http://HOST:PORT/v1 and --teacher openai:MODEL"
-        )
-    return endpoint
+    """Options with the endpoint's model that the name says, if it says one."""
+    return dataclasses.replace(options, model=chosen.model or options.model)
 
 
-def _hash(chosen: TeacherName, model: str, options: TeacherOptions) -> str:
-    """First digits of the hash of weights."""
-    return weights_hash(resolve_weights(model, options, chosen.row.name))[:_DIGITS]
-
-
-def _segmenter_hash(chosen: TeacherName, options: TeacherOptions) -> str:
-    """Hash of the SAM half; the library's masks differ a little from those of transformers with the same file."""
+def _with_segmenter(asked: Fingerprint, options: TeacherOptions) -> Fingerprint:
+    """``asked`` with the SAM half; the library's masks differ a little from those of transformers."""
     segmenter = options.segmenter or DEFAULT_SEGMENTER
     file = segmenter.removeprefix(LIBRARY_PREFIX)
-    return ("" if file == segmenter else LIBRARY_PREFIX.rstrip(":")) + _hash(chosen, file, options)
-
-
-def _settings(options: TeacherOptions, *names: str) -> str:
-    """Those of the options that are not at their defaults, as "key=value" joined by commas."""
-    defaults = TeacherOptions()
-    changed = [name for name in names if getattr(options, name) != getattr(defaults, name)]
-    return ",".join(f"{name}={getattr(options, name)}" for name in changed)
+    kind = "" if file == segmenter else LIBRARY_PREFIX.rstrip(":")
+    weights = weights_hash(resolve_weights(file, options, "segmenter"))[:_DIGITS]
+    return dataclasses.replace(asked, weights=f"{asked.weights}+{kind}{weights}")
