@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 DEFAULT_MODEL = "xinlai/LISA-7B-v1"
 _REMEDY = "use a smaller batch size, 4 bit (--four-bit), or a smaller checkpoint"
+_CLIP_TOWER = "lisa (its CLIP tower)"
 _SHOWN = 80
 """Characters of an answer without [SEG] that its reason quotes."""
 
@@ -77,13 +78,11 @@ class LisaTeacher:
         if not folder.is_dir():
             raise TeacherError(f"lisa: {folder} is no folder; give the one that holds config.json and the weights")
         config, tokenizer = LisaConfig.read(folder), LisaTokenizer.load(folder)
-        clip = resolve_weights(options.clip or config.clip, options, "lisa (its CLIP tower)")
+        clip = resolve_weights(options.clip or config.clip, options, _CLIP_TOWER)
         device = choose_torch_device(options)
         target = Target(device, choose_dtype(options, device))
         network = load_network(folder, clip, options, target)
-        settings = f"dtype={str(target.dtype).removeprefix('torch.')}{',four_bit' if options.four_bit else ''}"
-        weights = f"{weights_hash(folder)[:16]}+{weights_hash(clip)[:16]}"
-        return cls(network, tokenizer, config, Fingerprint("lisa", weights, PROMPT_VERSION, settings), options)
+        return cls(network, tokenizer, config, fingerprint_of(model, options), options)
 
     def answer(self, frames: Sequence[Frame], instruction: str) -> list[ViewAnswer]:
         """See ``Teacher.answer``."""
@@ -130,3 +129,18 @@ class LisaTeacher:
         return ViewAnswer(
             mask.cpu().numpy(), embeddings.mean(0).cpu().numpy(), float(iou.mean()), features.float().cpu().numpy()
         )
+
+
+def fingerprint_of(model: str, options: TeacherOptions) -> Fingerprint:
+    """Under what the answers of ``LisaTeacher.load(model, options)`` are known; needs the weights, not torch.
+
+    Raises:
+        TeacherError: the weights are not there.
+    """
+    folder = resolve_weights(model, options, "lisa", pickles=True)
+    clip = resolve_weights(options.clip or LisaConfig.read(folder).clip, options, _CLIP_TOWER)
+    weights = f"{weights_hash(folder)[:16]}+{weights_hash(clip)[:16]}"
+    # As asked for: what "auto" becomes on a machine does not part its answers from those of another.
+    asked = {"dtype": options.dtype if options.dtype != "auto" else None, "four_bit": options.four_bit or None}
+    settings = ",".join(f"{name}={value}" for name, value in asked.items() if value is not None)
+    return Fingerprint("lisa", weights, PROMPT_VERSION, settings)

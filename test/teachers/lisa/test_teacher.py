@@ -11,6 +11,7 @@ from mllm_for3d_ros.errors import InstructionError, TeacherError
 from mllm_for3d_ros.teachers.lisa import LisaTeacher
 from mllm_for3d_ros.teachers.lisa.checkpoint import LisaConfig, open_state
 from mllm_for3d_ros.teachers.lisa.clip_pixels import clip_pixels
+from mllm_for3d_ros.teachers.lisa.teacher import fingerprint_of
 from mllm_for3d_ros.teachers.options import TeacherOptions
 from mllm_for3d_ros.types import Frame, Intrinsics
 
@@ -128,6 +129,12 @@ def test_precision_is_chosen_and_named(checkpoint, teacher):
     np.testing.assert_allclose(answer.token, teacher.answer(FRAMES[:1], ONE)[0].token, atol=0.05)
     assert half.fingerprint != teacher.fingerprint
     assert half.fingerprint.weights == teacher.fingerprint.weights
+
+
+def test_the_fingerprint_is_known_without_loading(checkpoint, teacher):
+    options = TeacherOptions(device="cpu", clip=str(checkpoint[1]))
+    assert fingerprint_of(str(checkpoint[0]), options) == teacher.fingerprint
+    assert str(teacher.fingerprint).startswith("lisa:")
 
 
 def test_nothing_of_the_network_is_a_view_of_the_checkpoint_or_left_empty(teacher):
