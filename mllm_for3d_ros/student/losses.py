@@ -9,9 +9,8 @@ from __future__ import annotations
 import torch
 from torch.nn import functional as F
 
-PRESENT = 0.85
-"""An instruction whose pseudo-label has at least this presence counts as present: a teacher that errs in
-single views leaves the strongest points of an absent thing at 0.5 to 0.8."""
+PRESENT = 0.5
+"""An instruction whose pseudo-label has at least this presence, a probability, counts as present."""
 
 
 def semantic_loss(
