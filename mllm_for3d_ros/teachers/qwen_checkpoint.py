@@ -23,12 +23,11 @@ COORDINATES: dict[str, Coordinates] = {"qwen2_5_vl": "absolute", "qwen3_vl": "re
 
 @dataclass(frozen=True)
 class QwenCheckpoint:
-    """model, tokenizer (padding on the left) and image_processor of transformers; precision: e.g. "bfloat16"."""
+    """model, tokenizer (padding on the left) and image_processor of transformers."""
 
     model: Any
     tokenizer: Any
     image_processor: Any
-    precision: str
 
 
 def read_checkpoint(folder: Path, options: TeacherOptions) -> QwenCheckpoint:
@@ -55,7 +54,7 @@ def read_checkpoint(folder: Path, options: TeacherOptions) -> QwenCheckpoint:
         raise TeacherError(
             f"qwen-vl: {folder} cannot be loaded ({detail}); check the options, or download it again"
         ) from cause
-    return QwenCheckpoint(model.eval().requires_grad_(False), tokenizer, processor, str(dtype).removeprefix("torch."))
+    return QwenCheckpoint(model.eval().requires_grad_(False), tokenizer, processor)
 
 
 def _limit_pixels(processor: Any, max_pixels: int | None) -> None:

@@ -67,8 +67,7 @@ class QwenVL:
         """
         folder = resolve_weights(model, options, NAME)
         checkpoint = read_checkpoint(folder, options)
-        settings = _settings(checkpoint.precision, options, max_new_tokens)
-        fingerprint = Fingerprint(NAME, weights_hash(folder)[:16], PROMPT_VERSION, settings)
+        fingerprint = fingerprint_of(model, options, max_new_tokens)
         return cls(
             QwenModel(checkpoint), encoder or SentenceEncoder.load(), fingerprint, options.batch_size, max_new_tokens
         )
@@ -108,13 +107,19 @@ def _tokens_of(read: ReadAnswer, spans: list[Span]) -> torch.Tensor:
     return chosen if chosen.any() else torch.ones_like(chosen)
 
 
-def _settings(precision: str, options: TeacherOptions, max_new_tokens: int) -> str:
-    """What changes answers besides the weights, "" for the defaults on a CPU."""
+def fingerprint_of(model: str, options: TeacherOptions, max_new_tokens: int = MAX_NEW_TOKENS) -> Fingerprint:
+    """Under what the answers of ``QwenVL.load(model, options)`` are known; needs the weights, not torch.
+
+    Raises:
+        TeacherError: the weights are not there.
+    """
     said = {
-        "dtype": None if precision == "float32" else precision,
+        # As asked for: what "auto" becomes on a machine does not part its answers from those of another.
+        "dtype": None if options.dtype == "auto" else options.dtype,
         "attention": options.attn_implementation,
         "four_bit": options.four_bit or None,
         "max_pixels": options.max_pixels,
         "max_new_tokens": None if max_new_tokens == MAX_NEW_TOKENS else max_new_tokens,
     }
-    return ",".join(f"{key}={value}" for key, value in said.items() if value is not None)
+    settings = ",".join(f"{key}={value}" for key, value in said.items() if value is not None)
+    return Fingerprint(NAME, weights_hash(resolve_weights(model, options, NAME))[:16], PROMPT_VERSION, settings)

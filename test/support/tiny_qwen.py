@@ -60,7 +60,7 @@ def save_tiny_qwen(folder: Path, kind: str, taught: bool = True) -> Path:
     _write_image_processor(folder, kind)
     if taught:
         processor = transformers.AutoImageProcessor.from_pretrained(folder, backend="pil")
-        _teach(model, QwenModel(QwenCheckpoint(model, tokenizer, processor, "float32")), kind, tokenizer)
+        _teach(model, QwenModel(QwenCheckpoint(model, tokenizer, processor)), kind, tokenizer)
         model.save_pretrained(folder)
     return folder
 

@@ -81,11 +81,11 @@ def test_missing_weights_give_the_command(name: str, weights: Path) -> None:
 
 def test_an_endpoint_needs_an_address_and_a_model(weights: Path) -> None:
     options = TeacherOptions(segmenter=str(weights / "sam"))
-    for name, given in (("openai", replace(options, base_url="http://localhost:1/v1")), ("openai:m", options)):
-        with pytest.raises(TeacherError, match="--base-url"):
-            fingerprint_of(name, given)
-        with pytest.raises(TeacherError, match="--base-url"):
-            load_teacher(name, given)
+    addressed = replace(options, base_url="http://localhost:1/v1")
+    for name, given, remedy in (("openai", addressed, "openai:MODEL"), ("openai:m", options, "--base-url")):
+        for use in (fingerprint_of, load_teacher):
+            with pytest.raises(TeacherError, match=remedy):
+                use(name, given)
 
 
 def test_a_fingerprint_names_what_changes_answers(weights: Path) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from mllm_for3d_ros.teachers.base import Fingerprint
+from mllm_for3d_ros.teachers.catalogue import LIBRARY_PREFIX
 from mllm_for3d_ros.teachers.grounding import Located
 from mllm_for3d_ros.teachers.image_memo import Memo
 from mllm_for3d_ros.teachers.options import TeacherOptions
@@ -19,7 +20,6 @@ from mllm_for3d_ros.teachers.sam.prompts import Prompts, group_prompts
 from mllm_for3d_ros.teachers.weights import resolve_weights, weights_hash
 from mllm_for3d_ros.types import check_array
 
-LIBRARY_PREFIX = "library:"
 _PROMPTS_AT_ONCE = 16
 """Masks of as many prompts pass through memory at 1024x1024 float32, 4 MB each."""
 _REMEDY = "keep fewer views, take a smaller segmenter, or compute on the cpu"
