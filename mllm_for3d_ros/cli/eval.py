@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mllm_for3d_ros.cli.arguments import positive_int, seeds, table
+from mllm_for3d_ros.cli.eval_datasets import add_suites
 
 if TYPE_CHECKING:
     from mllm_for3d_ros.evaluation.rooms_benchmark import Report
@@ -18,12 +19,14 @@ HELP = """Measure a checkpoint.
 
 rooms  asks held-out phrasings on held-out synthetic rooms: mean IoU, Acc@0.25, Acc@0.5, how often a
        present target is missed (false "no target") and an absent one refused (specificity)
-text   the text head alone on the validation phrases: which class does a sentence ask for?"""
+text   the text head alone on the validation phrases: which class does a sentence ask for?
+reason3d, instruct3d, intent3d
+       predictions against a public benchmark whose files you have (docs/datasets.md)"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""
-    suites = parser.add_subparsers(dest="suite", required=True, metavar="{rooms,text}")
+    suites = parser.add_subparsers(dest="suite", required=True, metavar="{rooms,text,reason3d,instruct3d,intent3d}")
     rooms = suites.add_parser("rooms", help="the Rooms benchmark")
     rooms.add_argument("--seeds", type=seeds, default="10000:10005", help="10003, 10000,10003 or 10000:10005")
     rooms.add_argument("--frames", type=positive_int, default=60, metavar="N", help="length of each tour")
@@ -39,6 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     text = suites.add_parser("text", help="the text head alone")
     text.add_argument("--checkpoint", type=Path, metavar="FILE", help="teacher in place of the shipped one")
     text.set_defaults(measure=_text)
+    add_suites(suites)
 
 
 def run(args: argparse.Namespace) -> int:
