@@ -40,12 +40,15 @@ def test_nothing_found_is_an_abstention_with_its_reason(encoder, text_head):
     assert "no pixels above one half" in answer.abstained
 
 
-def test_one_look_answers_every_instruction_as_single_answers_do(eager_teacher):
+def test_views_together_answer_as_each_alone(eager_teacher):
     frames = [frame(seed=1), frame(seed=2)]
-    together = eager_teacher.answer_all(eager_teacher.look(frames), ["the sofa", "a lamp"])
-    alone = eager_teacher.answer(frames, "a lamp")
-    for one, other in zip(together[1], alone, strict=True):
+    together = eager_teacher.answer(frames, "a lamp")
+    forgetful = CompactTeacher(eager_teacher._network, eager_teacher._text_head, eager_teacher._encoder, views_kept=0)
+    for one, view in zip(together, frames, strict=True):
+        (other,) = forgetful.answer([view], "a lamp")
         np.testing.assert_allclose(one.mask, other.mask, atol=1e-4)
+        np.testing.assert_allclose(one.token, other.token, atol=1e-4)
+        assert one.score == pytest.approx(other.score, abs=1e-4)
 
 
 def test_an_image_is_looked_at_once_for_all_instructions(eager_teacher):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +15,7 @@ from mllm_for3d_ros.language.instruction import clean_instruction
 from mllm_for3d_ros.language.sentence_encoder import SentenceEncoder
 from mllm_for3d_ros.language.text_head import TOKEN_DIM, TextHead
 from mllm_for3d_ros.teachers.base import Fingerprint, abstention
-from mllm_for3d_ros.teachers.compact.network import INPUT_HEIGHT, INPUT_WIDTH, STRIDE, PixelEmbedder
+from mllm_for3d_ros.teachers.compact.network import INPUT_HEIGHT, INPUT_WIDTH, PixelEmbedder
 from mllm_for3d_ros.teachers.image_memo import Memo, image_key
 from mllm_for3d_ros.teachers.options import TeacherOptions
 from mllm_for3d_ros.types import Frame, ViewAnswer
@@ -26,14 +25,6 @@ VIEWS_KEPT = TeacherOptions().views_kept
 _BATCH = 16
 _MIN_CELLS = 8
 """Cells (of 60x80) above one half that make a mask; fewer are an abstention."""
-
-
-@dataclass(frozen=True)
-class LookedAt:
-    """Views after the image network: embeddings [V, 64, 60, 80] and the frames' (height, width)."""
-
-    embeddings: torch.Tensor
-    sizes: tuple[tuple[int, int], ...]
 
 
 class CompactTeacher:
@@ -77,54 +68,41 @@ class CompactTeacher:
 
     def answer(self, frames: Sequence[Frame], instruction: str) -> list[ViewAnswer]:
         """See ``Teacher.answer``."""
-        return self.answer_all(self.look(frames), [instruction])[0]
+        embedding = self._encoder.encode([clean_instruction(instruction)])
+        with torch.inference_mode():
+            token = self._text_head(torch.from_numpy(embedding))[0]
+            views = self._look(frames)
+            return [self._answer_view(v, token, frame.depth.shape) for v, frame in zip(views, frames, strict=True)]
 
-    def look(self, frames: Sequence[Frame]) -> LookedAt:
-        """Run the image network over those of ``frames`` whose images it has not just seen, each image once."""
+    def _look(self, frames: Sequence[Frame]) -> list[torch.Tensor]:
+        """Pixel embeddings [64, 60, 80] of each frame; images that it has just seen are not looked at again."""
         keys = [image_key(frame.color) for frame in frames]
         known = {key: self._views.peek(key) for key in keys}
         new = {key: frame for key, frame in zip(keys, frames, strict=True) if known[key] is None}
         for key, embedding in zip(new, self._embed(list(new.values())), strict=True):
             known[key] = embedding
             self._views.put(key, embedding)
-        found = [view for view in (known[key] for key in keys) if view is not None]
-        shape = (0, TOKEN_DIM, INPUT_HEIGHT // STRIDE, INPUT_WIDTH // STRIDE)
-        embeddings = torch.stack(found) if found else torch.zeros(shape)
-        return LookedAt(embeddings, tuple(frame.depth.shape for frame in frames))
-
-    def answer_all(self, views: LookedAt, instructions: Sequence[str]) -> list[list[ViewAnswer]]:
-        """Answers to every instruction on every view, [instruction][view]."""
-        embeddings = self._encoder.encode([clean_instruction(text) for text in instructions])
-        with torch.inference_mode():
-            tokens = self._text_head(torch.from_numpy(embeddings))
-            answers = [
-                self._answer_view(e, tokens, size) for e, size in zip(views.embeddings, views.sizes, strict=True)
-            ]
-        return [[view[i] for view in answers] for i in range(len(instructions))]
+        return [view for view in (known[key] for key in keys) if view is not None]
 
     def _embed(self, frames: Sequence[Frame]) -> Iterator[torch.Tensor]:
-        """Pixel embeddings [64, 60, 80] of each frame."""
+        """Pixel embeddings of each frame, every one in memory of its own."""
         for start in range(0, len(frames), _BATCH):
-            with torch.inference_mode():
-                yield from self._network(_images(frames[start : start + _BATCH]))
+            for embedding in self._network(_images(frames[start : start + _BATCH])):
+                yield embedding.clone(memory_format=torch.contiguous_format)
 
-    def _answer_view(self, embedding: torch.Tensor, tokens: torch.Tensor, size: tuple[int, int]) -> list[ViewAnswer]:
-        """Answers of one view [64, h, w], its features, to ``tokens`` [Q, 64]."""
-        logits = self._network.mask_logits(embedding[None], tokens)
-        small = logits.sigmoid()[0]
-        masks = F.interpolate(logits, size=size, mode="bilinear", align_corners=False).sigmoid()[0].numpy()
+    def _answer_view(self, embedding: torch.Tensor, token: torch.Tensor, size: tuple[int, int]) -> ViewAnswer:
+        """The answer of a view with ``embedding`` [64, h, w], which are its features, to ``token`` [64]."""
+        logits = self._network.mask_logits(embedding[None], token[None])
+        small = logits.sigmoid()[0, 0]
         inside = small > 0.5
-        area = inside.sum((1, 2))
-        score = (small * inside).sum((1, 2)) / area.clamp(min=1)
-        shown = torch.einsum("qhw,dhw->qd", small * inside, embedding)
-        evidence = F.normalize(F.normalize(tokens, dim=1) + F.normalize(shown, dim=1), dim=1).numpy()
+        area = int(inside.sum())
         features = embedding.numpy()
-        return [
-            abstention(size, f"no pixels above one half ({int(area[i])} of {inside[i].numel()} cells)", features)
-            if area[i] < _MIN_CELLS
-            else ViewAnswer(masks[i], evidence[i], float(score[i]), features)
-            for i in range(len(tokens))
-        ]
+        if area < _MIN_CELLS:
+            return abstention(size, f"no pixels above one half ({area} of {inside.numel()} cells)", features)
+        mask = F.interpolate(logits, size=size, mode="bilinear", align_corners=False).sigmoid()[0, 0].numpy()
+        shown = torch.einsum("hw,dhw->d", small * inside, embedding)
+        evidence = F.normalize(F.normalize(token, dim=0) + F.normalize(shown, dim=0), dim=0).numpy()
+        return ViewAnswer(mask, evidence, float((small * inside).sum() / area), features)
 
 
 def _images(frames: Sequence[Frame]) -> torch.Tensor:
