@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -25,6 +24,7 @@ from safetensors.numpy import load_file, save
 
 from mllm_for3d_ros import __version__
 from mllm_for3d_ros.errors import LabelStoreError
+from mllm_for3d_ros.files import write_whole
 from mllm_for3d_ros.scene.ply import ply_bytes
 from mllm_for3d_ros.types import Frame, PseudoLabel, SceneCloud
 
@@ -248,13 +248,3 @@ def _label_bytes(label: PseudoLabel, views: Sequence[int]) -> bytes:
     said: dict[str, Any] = {"instruction": label.instruction, "presence": label.presence, "views": list(views)}
     said["dropped"] = list(label.dropped)
     return save(tensors, {"label": json.dumps(said, ensure_ascii=False)})
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file so that readers, also after a crash, see the old content or all of the new."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    with partial.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)

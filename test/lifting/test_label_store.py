@@ -7,7 +7,8 @@ import pytest
 from safetensors.numpy import load_file
 
 from mllm_for3d_ros.errors import LabelStoreError
-from mllm_for3d_ros.lifting.label_store import LabelStore, Provenance, label_file, write_whole
+from mllm_for3d_ros.files import write_whole
+from mllm_for3d_ros.lifting.label_store import LabelStore, Provenance, label_file
 from mllm_for3d_ros.types import Frame, Intrinsics, PseudoLabel, SceneCloud
 
 VIEWS = (0, 1)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import sam3_parity
 import torch
+from named_teacher import ask_twice
 from tiny_sam import picture
 from tiny_sam3 import ABSENT, PRESENT, WIDTH, save_tiny_sam3
 
@@ -172,3 +173,9 @@ def test_an_incomplete_checkpoint_is_refused(checkpoint, tmp_path):
 def test_an_empty_instruction_is_refused(teacher):
     with pytest.raises(InstructionError):
         teacher.answer(FRAMES[:1], "")
+
+
+def test_by_name_behind_the_cache(checkpoint, tmp_path, monkeypatch):
+    images = [view.color for view in FRAMES]
+    answers = ask_twice(f"sam3:{checkpoint}", CPU, images, f"the {PRESENT}", tmp_path, monkeypatch)
+    assert all(answer.abstained is None for answer in answers)
