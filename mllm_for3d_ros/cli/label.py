@@ -30,7 +30,9 @@ SOME_FAILED = 1
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""
     parser.add_argument("recordings", nargs="+", metavar="PATH", help="bags (MCAP, SQLite, ROS 1), folders, globs")
-    parser.add_argument("--instructions", nargs="+", required=True, metavar="TEXT", help="sentences, or .txt or .json")
+    parser.add_argument(
+        "--instructions", nargs="+", required=True, metavar="TEXT", help="sentences, or .txt or .json files of them"
+    )
     parser.add_argument("--out", type=Path, default=Path("out/label"), metavar="DIR", help="folder for the labels")
     parser.add_argument("--views", type=positive_int, default=16, metavar="N", help="views asked for an instruction")
     parser.add_argument("--voxel-size", type=positive_float, default=0.025, metavar="M", help="edge of a voxel in m")

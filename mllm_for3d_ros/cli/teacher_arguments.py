@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,15 +44,17 @@ def add_model_arguments(group: argparse._ActionsContainer) -> None:
     add("--timeout", type=positive_float, default=60.0, metavar="S", help="seconds for one request")
     add("--retries", type=_count, default=3, metavar="N", help="after the first try")
     add("--allow-download", action="store_true", help="fetch missing weights from the Hub")
-    add("--trust-remote-code", action="store_true", help="run code that comes with a checkpoint")
+    add(
+        "--trust-remote-code",
+        action="store_true",
+        help="run code that comes with a checkpoint, with all your rights; warns as it does",
+    )
 
 
 def teacher_options(args: argparse.Namespace) -> TeacherOptions:
-    """The options of ``load_teacher``; a warning is printed where foreign code may run."""
+    """The options of ``load_teacher``."""
     from mllm_for3d_ros.teachers.options import TeacherOptions
 
-    if args.trust_remote_code:
-        print("warning: --trust-remote-code runs code from the checkpoint with all your rights", file=sys.stderr)
     return TeacherOptions(
         device=args.device,
         dtype=args.dtype,

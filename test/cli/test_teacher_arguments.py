@@ -31,12 +31,6 @@ def test_every_option_reaches_the_teacher() -> None:
     assert (options.segmenter, options.timeout_s, options.retries, options.device) == ("s", 1.5, 0, "cuda:1")
 
 
-def test_foreign_code_is_warned_of(capsys: pytest.CaptureFixture[str]) -> None:
-    assert teacher_options(parsed("--trust-remote-code")).trust_remote_code
-    warning = capsys.readouterr().err
-    assert warning.startswith("warning: --trust-remote-code") and warning.count("\n") == 1
-
-
 @pytest.mark.parametrize("option", ["--batch-size=0", "--retries=-1", "--timeout=0", "--dtype=int8"])
 def test_impossible_options(option: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
