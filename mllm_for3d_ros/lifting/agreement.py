@@ -26,12 +26,14 @@ from scipy.sparse.csgraph import connected_components
 MAX_REGIONS = 11
 FOUND, MISTAKE = 0.9, 0.02
 STRICT = 3.0
-FAULT_NOTHING, FAULT_SOMETHING = 0.5, 0.1
+FAULT_NOTHING, FAULT_SOMETHING = 0.35, 0.35
 """A faulty view takes nothing, or just these regions, with these probabilities; the same wrong thing may well be
 taken by several views."""
 ABSENT_PRIOR = 0.5
 PLACE_PRIOR = 0.3
 """For each further place at which there is a target."""
+PART_PRIOR = 0.2
+"""For each region of such a place that is no part of it."""
 TAKEN_TOGETHER = 0.5
 _FIRM = (0.15, 0.6)  # taken shares that count as not taken and as taken
 _TEMPER = 0.8  # views are not quite independent
@@ -103,13 +105,16 @@ def _faulty(taken: np.ndarray, clarity: np.ndarray) -> np.ndarray:
 
 
 def _prior(sets: np.ndarray, taken: np.ndarray) -> np.ndarray:
-    """Log prior of each set of regions [H]: the more places, the less likely.
+    """Log prior of each set of regions [H]: the more places, and the more of a place is left out, the less likely.
 
-    Regions that some view took together [V, T] count as one place, so that it does not matter into how many
-    pieces an object is cut.
+    Regions that some view took together [V, T] are one place, so that it hardly matters into how many pieces an
+    object is cut.
     """
     together = (taken.T @ taken) >= TAKEN_TOGETHER
     place = np.asarray(connected_components(together)[1])
-    places = ((sets @ np.eye(place.max() + 1)[place]) > 0).sum(axis=1)
-    some = np.log1p(-ABSENT_PRIOR) + (places - 1) * np.log(PLACE_PRIOR) - np.log(place.max() + 1)
-    return np.where(places == 0, np.log(ABSENT_PRIOR), some)
+    members = np.eye(place.max() + 1)[place]
+    chosen = (sets @ members) > 0
+    places = chosen.sum(axis=1)
+    left_out = chosen @ members.sum(axis=0) - sets.sum(axis=1)
+    some = np.log1p(-ABSENT_PRIOR) + (places - 1) * np.log(PLACE_PRIOR) - np.log(members.shape[1])
+    return np.where(places == 0, np.log(ABSENT_PRIOR), some + left_out * np.log(PART_PRIOR))

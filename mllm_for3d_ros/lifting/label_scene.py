@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -13,6 +14,16 @@ from mllm_for3d_ros.lifting.settings import LiftSettings
 from mllm_for3d_ros.lifting.view_choice import ViewQuality, evidence
 from mllm_for3d_ros.teachers.base import Teacher
 from mllm_for3d_ros.types import Frame, PseudoLabel, ViewAnswer
+
+FIRST = 12
+"""Views of the first rounds, half by coverage and half by what those found."""
+ROUND = 4
+"""Further views asked at a time until the answer is settled."""
+SURE = 0.03
+"""An answer is settled if its presence is so near to 0 or 1."""
+ABSENT_VIEWS = 20
+"""Nothing is said to be absent after fewer views, if more may be asked."""
+_UNDECIDED = 0.25  # and if no larger share of the points above this probability is below one minus it
 
 
 @dataclass(frozen=True)
@@ -57,7 +68,7 @@ class SceneLabeller:
         """
         self._scene, self._frames, self._teacher, self._scout = scene, list(frames), teacher, scout
         self._settings = settings or LiftSettings()
-        self._rng = np.random.default_rng(seed)
+        self._seed = seed
         choosing = self._settings.view_choice and self._settings.views < len(self._frames)
         self._quality = ViewQuality(scene, self._frames) if choosing else None
         self._covering = self._quality.choose(self._settings.candidates) if self._quality else []
@@ -69,30 +80,42 @@ class SceneLabeller:
             InstructionError: the instruction is empty or too long.
             TeacherError: a teacher cannot run.
         """
-        views, answers = self._ask(instruction)
+        if self._quality is None:
+            return self._lifted(instruction, *self._ask(self._teacher, self._drawn(instruction), instruction))
+        if self._scout is None:
+            return self._label_in_rounds(instruction, self._quality)
+        told = self._evidence(*self._ask(self._scout, self._covering, instruction))
+        views = self._quality.choose(self._settings.views, self._quality.importance(told))
+        return self._lifted(instruction, *self._ask(self._teacher, views, instruction))
+
+    def _label_in_rounds(self, instruction: str, quality: ViewQuality) -> SceneLabel:
+        """Begin with views that cover the map, go on with those that the answers call for."""
+        most = self._settings.views
+        views, answers = self._ask(self._teacher, self._covering[: (min(most, FIRST) + 1) // 2], instruction)
+        while True:
+            count = FIRST if len(views) < min(most, FIRST) else len(views) + ROUND
+            told = quality.importance(self._evidence(views, answers))
+            more = self._ask(self._teacher, quality.choose(min(count, most) - len(views), told, views), instruction)
+            views, answers = views + more[0], answers + more[1]
+            if len(views) >= most or not more[0]:
+                return self._lifted(instruction, views, answers)
+            if self._settings.consistency:
+                result = self._lifted(instruction, views, answers)
+                if settled(result.label):
+                    return result
+
+    def _lifted(self, instruction: str, views: Sequence[int], answers: Sequence[ViewAnswer]) -> SceneLabel:
         label = lift(self._scene, instruction, answers, self._settings, views)
         return SceneLabel(label, tuple(views), tuple(answers), len(self._covering) if self._scout else 0)
 
-    def _ask(self, instruction: str) -> tuple[list[int], list[ViewAnswer]]:
+    def _drawn(self, instruction: str) -> list[int]:
+        """All views if no more than those may be asked, else some drawn at random, the same ones each time."""
         count = min(self._settings.views, len(self._frames))
-        if count == len(self._frames):
-            everything = list(range(count))
-            return everything, self._answers(self._teacher, everything, instruction)
-        if self._quality is None:
-            views = sorted(self._rng.choice(len(self._frames), count, replace=False).tolist())
-            return views, self._answers(self._teacher, views, instruction)
-        if self._scout is not None:
-            told = self._evidence(self._covering, self._answers(self._scout, self._covering, instruction))
-            views = self._quality.choose(count, self._quality.importance(told))
-            return views, self._answers(self._teacher, views, instruction)
-        views = self._covering[: (count + 1) // 2]
-        answers = self._answers(self._teacher, views, instruction)
-        told = self._evidence(views, answers)
-        more = self._quality.choose(count - len(views), self._quality.importance(told), asked=views)
-        return views + more, answers + self._answers(self._teacher, more, instruction)
+        rng = np.random.default_rng([self._seed, zlib.crc32(instruction.encode())])
+        return sorted(rng.choice(len(self._frames), count, replace=False).tolist())
 
-    def _answers(self, teacher: Teacher, views: Sequence[int], instruction: str) -> list[ViewAnswer]:
-        return teacher.answer([self._frames[i] for i in views], instruction) if len(views) else []
+    def _ask(self, teacher: Teacher, views: Sequence[int], instruction: str) -> tuple[list[int], list[ViewAnswer]]:
+        return list(views), teacher.answer([self._frames[i] for i in views], instruction) if len(views) else []
 
     def _evidence(self, views: Sequence[int], answers: Sequence[ViewAnswer]) -> np.ndarray:
         return evidence(len(self._scene), [self._scene.visibility[i] for i in views], answers)
@@ -110,6 +133,15 @@ def label_scene(
     labeller = SceneLabeller(scene, frames, teacher, settings, scout)
     for instruction in instructions:
         yield labeller.label(instruction)
+
+
+def settled(label: PseudoLabel) -> bool:
+    """Whether further views are unlikely to change the answer."""
+    if label.presence <= SURE:
+        return len(label.view_weights) >= ABSENT_VIEWS
+    possible = np.count_nonzero(label.probability > _UNDECIDED)
+    open_ = possible - np.count_nonzero(label.probability >= 1 - _UNDECIDED)
+    return label.presence >= 1 - SURE and bool(open_ < _UNDECIDED * possible)
 
 
 def lift_features(scene: LiftScene, views: Sequence[int], maps: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:

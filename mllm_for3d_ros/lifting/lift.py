@@ -20,7 +20,7 @@ from mllm_for3d_ros.types import PseudoLabel, ViewAnswer
 ABSTENTION_WEIGHT = 0.5
 """Vote "not here" of a view that found nothing, against 1 of an average view that found something."""
 PRESENCE_POINTS = 30
-FAULT = 0.3
+FAULT = 0.4
 """Probability that an answer is wrong, before anything is known of it."""
 OUTLIER_FAULT = 0.9
 """The same of an answer whose token disagrees with the others."""
