@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from wall_scene import CAMERA, DISTANCE, Wall, iou, nothing
 
-from mllm_for3d_ros.lifting.label_scene import SceneLabeller, label_scene
+from mllm_for3d_ros.lifting.label_scene import ABSENT_VIEWS, FIRST, SURE, SceneLabeller, label_scene
 from mllm_for3d_ros.lifting.lift_scene import prepare_scene
 from mllm_for3d_ros.lifting.settings import LiftSettings
 from mllm_for3d_ros.lifting.view_choice import ViewQuality, evidence, sharpness
@@ -134,3 +134,27 @@ def test_frames_must_be_those_of_the_scene():
         SceneLabeller(wall.scene(), wall.frames()[1:], Honest(wall), LiftSettings(views=2))
     with pytest.raises(ValueError, match="at least 1"):
         LiftSettings(views=0)
+
+
+def test_rounds_end_when_the_answer_is_settled():
+    cameras = (*np.linspace(-2.0, 0.8, 30), *np.linspace(1.4, 2.4, 30))
+    wall = Wall(PATCHES, cameras)
+    teacher = Honest(wall)
+    (result,) = label_scene(wall.scene(), wall.frames(), teacher, ["x"], LiftSettings())
+    assert FIRST <= len(teacher.asked) < 40 and len(set(teacher.asked)) == len(teacher.asked)
+    assert result.label.presence > 1 - SURE
+    absent = Honest(Wall(dict(PATCHES, target=(9.0, 0.1, (9, 9, 9))), cameras))
+    (result,) = label_scene(wall.scene(), wall.frames(), absent, ["x"], LiftSettings())
+    assert len(absent.asked) == ABSENT_VIEWS and result.label.presence == 0
+    unsettled = Honest(wall)
+    (result,) = label_scene(wall.scene(), wall.frames(), unsettled, ["x"], LiftSettings(consistency=False))
+    assert len(unsettled.asked) == 40
+
+
+def test_an_instruction_does_not_change_what_is_asked_for_the_next():
+    wall = Wall(PATCHES, CAMERAS)
+    for choice in (True, False):
+        steps = LiftSettings(views=4, view_choice=choice)
+        both = [one.views for one in label_scene(wall.scene(), wall.frames(), Honest(wall), ["x", "y"], steps)]
+        (alone,) = label_scene(wall.scene(), wall.frames(), Honest(wall), ["y"], steps)
+        assert both[1] == alone.views
