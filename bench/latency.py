@@ -13,7 +13,7 @@ import numpy as np
 
 from bench.report import report
 from mllm_for3d_ros.answering.loading import load_answerer
-from mllm_for3d_ros.evaluation.rooms_benchmark import map_room
+from mllm_for3d_ros.evaluation.mapped_room import map_room
 from mllm_for3d_ros.rooms.choice import choose_instructions
 
 

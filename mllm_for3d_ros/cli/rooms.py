@@ -47,7 +47,7 @@ def _make(args: argparse.Namespace) -> int:
     """Write recording, ground truth and instructions."""
     import numpy as np
 
-    from mllm_for3d_ros.evaluation.rooms_benchmark import VOXEL_SIZE
+    from mllm_for3d_ros.evaluation.mapped_room import VOXEL_SIZE
     from mllm_for3d_ros.rooms.choice import choose_instructions
     from mllm_for3d_ros.rooms.export import save_ground_truth, save_instructions, write_recording
     from mllm_for3d_ros.rooms.recording import RoomsRecording

@@ -1,217 +1,200 @@
-"""The Rooms benchmark: record a synthetic room, map it, ask it the phrases of a bank, score the masks.
+"""The Rooms benchmark: record a synthetic room, map it, ask its instructions, score the masks.
 
-A *system* is whatever answers: the student, a lifted teacher, an oracle. To add a row to the table,
-write a class with ``name`` and ``open(room)``.
+To add a system to the tables, write a ``SystemGroup`` and build it in ``groups_of``.
 """
 
 from __future__ import annotations
 
 import time
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from mllm_for3d_ros.answering.answerer import Answerer
-from mllm_for3d_ros.answering.lifted import LiftedTeacher
-from mllm_for3d_ros.evaluation.metrics import Scored, overlap, summarise
+from mllm_for3d_ros.evaluation.lifting_systems import LiftingGroup, Recipe, TeacherOf, baseline
+from mllm_for3d_ros.evaluation.mapped_room import MappedRoom, map_room
+from mllm_for3d_ros.evaluation.scoring import Row, score
+from mllm_for3d_ros.evaluation.simulated_teacher import Faults, SimulatedTeacher
+from mllm_for3d_ros.evaluation.systems import StudentGroup, SystemGroup
+from mllm_for3d_ros.lifting.settings import LiftSettings
 from mllm_for3d_ros.rooms.choice import choose_instructions
 from mllm_for3d_ros.rooms.instructions import KINDS, Phrase, RoomInstruction, Split
-from mllm_for3d_ros.rooms.recording import GroundTruth, RoomsRecording
-from mllm_for3d_ros.rooms.seen_things import SeenThings
-from mllm_for3d_ros.rooms.vocabulary import CLASS_NAMES
-from mllm_for3d_ros.scene.offline import fuse_frames
-from mllm_for3d_ros.scene.voxel_map import voxel_keys
-from mllm_for3d_ros.teachers.compact.teacher import CompactTeacher
-from mllm_for3d_ros.types import Mask3D, SceneCloud, Status
 
-VOXEL_SIZE = 0.025
+if TYPE_CHECKING:
+    from mllm_for3d_ros.teachers.base import Teacher
+
+SYSTEMS = ("projection", "lifted", "student", "ceiling")
+SIMULATED = "simulated"
+"""Name of the teacher made from the truth with set faults."""
+Scout = Literal["none", "self", "compact"]
+SCOUTS: tuple[Scout, ...] = ("none", "self", "compact")
 
 
 @dataclass(frozen=True)
-class MappedRoom:
-    """A recorded and mapped room with its truth.
+class Questions:
+    """What is asked: see ``choose_instructions`` for all but frames, the length of each tour."""
 
-    truth: of the recording. class_index: [N] int32 true class of each row of the cloud, -1 elsewhere.
-    instance_id: [N] int32 true instance of each row of the cloud, 0 elsewhere.
+    source: Split | tuple[Phrase, ...] = "validation"
+    per_class: int = 1
+    per_kind: int = 4
+    absent: int = 3
+    kinds: tuple[str, ...] = KINDS
+    frames: int = 60
+
+    def of(self, room: MappedRoom) -> list[RoomInstruction]:
+        """The instructions of a room, the same each time."""
+        return choose_instructions(
+            room.recording.room,
+            room.truth,
+            self.source,
+            np.random.default_rng([8, room.seed]),
+            per_class=self.per_class,
+            per_kind=self.per_kind,
+            absent=self.absent,
+            kinds=self.kinds,
+        )
+
+
+@dataclass(frozen=True)
+class Lifting:
+    """Recipes over one teacher.
+
+    teacher: as for ``load_teacher``, or ``SIMULATED`` with these ``faults``. recipes: see ``LiftingGroup``, also
+    for prefix. scout: who helps to choose views: nobody but the teacher's own first answers ("none"), the teacher
+    in a first pass ("self"), or the compact teacher ("compact").
     """
 
-    recording: RoomsRecording
-    cloud: SceneCloud
-    truth: GroundTruth
-    class_index: np.ndarray
-    instance_id: np.ndarray
-
-    @property
-    def present(self) -> tuple[str, ...]:
-        """Classes that the room holds."""
-        return self.recording.room.classes
-
-    @property
-    def seen(self) -> tuple[str, ...]:
-        """Classes that the recording shows well enough to be asked for."""
-        return SeenThings.of(self.recording.room, self.truth).classes
-
-
-class System(Protocol):
-    """Something that answers instructions on mapped rooms."""
-
-    name: str
-
-    def open(self, room: MappedRoom) -> Callable[[str], Mask3D]:
-        """Do what is needed once for a room; returns the function that answers an instruction."""
-
-
-class StudentSystem:
-    """The student of an answerer."""
-
-    def __init__(self, answerer: Answerer, name: str = "student") -> None:
-        self.name = name
-        self._answerer = answerer
-
-    def open(self, room: MappedRoom) -> Callable[[str], Mask3D]:
-        """Encode the room's map."""
-        scene = self._answerer.encode(room.cloud)
-        return lambda text: self._answerer.answer(scene, text)
-
-
-class LiftedSystem:
-    """The compact teacher over every ``step``-th frame, lifted: what the student's pseudo-labels are made of."""
-
-    def __init__(self, teacher: CompactTeacher, step: int = 4, name: str = "lifted teacher") -> None:
-        self.name = name
-        self._teacher, self._step = teacher, step
-
-    def open(self, room: MappedRoom) -> Callable[[str], Mask3D]:
-        """Look at the key views of the room's recording."""
-        frames = [room.recording[i] for i in range(0, len(room.recording), self._step)]
-        answerer = Answerer(LiftedTeacher(self._teacher, frames))
-        scene = answerer.encode(room.cloud)
-        return lambda text: answerer.answer(scene, text)
+    teacher: str
+    recipes: tuple[Recipe, ...]
+    faults: Faults = field(default_factory=Faults)
+    scout: Scout = "none"
+    prefix: str = ""
 
 
 @dataclass(frozen=True)
-class Row:
-    """One asked instruction: what was asked, what came back, and in how many milliseconds."""
+class Plan:
+    """All that a process needs to measure rooms. student: with this checkpoint (None: the shipped one)."""
+
+    questions: Questions = field(default_factory=Questions)
+    liftings: tuple[Lifting, ...] = ()
+    student: bool = False
+    checkpoint: Path | None = None
+    device: str = "auto"
+
+
+@dataclass(frozen=True)
+class RoomResult:
+    """What was measured on one room. seconds: by stage. models: fingerprint of what answers, by system."""
 
     seed: int
-    instruction: RoomInstruction
-    status: Status
-    presence: float
-    scored: Scored
-    latency_ms: float
-
-    def as_dict(self) -> dict[str, Any]:
-        """For JSON."""
-        return {
-            "seed": self.seed,
-            "text": self.instruction.text,
-            "class": self.instruction.class_name,
-            "kind": self.instruction.kind,
-            "expected": self.instruction.status.name,
-            "status": self.status.name,
-            "presence": round(self.presence, 4),
-            "iou": round(self.scored.iou, 4),
-            "latency_ms": round(self.latency_ms, 2),
-        }
-
-
-@dataclass(frozen=True)
-class Report:
-    """Everything that a run of the benchmark found about one system."""
-
-    system: str
+    voxels: int
     rows: tuple[Row, ...]
-    encode_ms: tuple[float, ...]
-
-    def groups(self) -> dict[str, dict[str, Any]]:
-        """Figures of all rows, then of each kind of phrase."""
-        kinds: dict[str, list[Row]] = defaultdict(list)
-        for row in self.rows:
-            kinds["all"].append(row)
-            kinds[row.instruction.kind].append(row)
-        return {kind: summarise([row.scored for row in rows]).as_dict() for kind, rows in kinds.items()}
-
-    def classes(self) -> dict[str, float]:
-        """Mean IoU of each class that was asked for and there."""
-        ious: dict[str, list[float]] = defaultdict(list)
-        for row in self.rows:
-            if row.scored.present and row.instruction.class_name:
-                ious[row.instruction.class_name].append(row.scored.iou)
-        return {name: round(float(np.mean(ious[name])), 4) for name in CLASS_NAMES if name in ious}
-
-    def as_dict(self) -> dict[str, Any]:
-        """For JSON."""
-        return {
-            "system": self.system,
-            "seeds": sorted({row.seed for row in self.rows}),
-            "groups": self.groups(),
-            "classes": self.classes(),
-            "latency_ms_p50": round(float(np.median([row.latency_ms for row in self.rows])), 2),
-            "encode_ms_p50": round(float(np.median(self.encode_ms)), 1),
-            "rows": [row.as_dict() for row in self.rows],
-        }
+    seconds: dict[str, float]
+    models: dict[str, str]
 
 
-def map_room(seed: int, frames: int = 60, voxel_size: float = VOXEL_SIZE) -> MappedRoom:
-    """Record the room of ``seed`` and map it offline."""
-    recording = RoomsRecording(seed, frames)
-    cloud = fuse_frames(recording, voxel_size=voxel_size)
-    truth = recording.ground_truth(voxel_size)
-    row = align(truth, cloud)
-    known = row >= 0
-    class_index, instance_id = np.full(len(cloud), -1, np.int32), np.zeros(len(cloud), np.int32)
-    class_index[known], instance_id[known] = truth.class_index[row[known]], truth.instance_id[row[known]]
-    return MappedRoom(recording, cloud, truth, class_index, instance_id)
+def standard_recipes(systems: Sequence[str], views: int) -> tuple[Recipe, ...]:
+    """The recipes among ``SYSTEMS`` that are asked for, the method's with so many views."""
+    settings = LiftSettings(views=views)
+    known = (baseline(), Recipe("lifted", settings), Recipe("ceiling", settings, "ceiling"))
+    return tuple(recipe for recipe in known if recipe.name in systems)
 
 
-def align(truth: GroundTruth, cloud: SceneCloud) -> np.ndarray:
-    """[N] int64 row of ``truth`` that each row of the cloud belongs to, -1 for voxels unknown to the truth."""
-    keys = np.concatenate([truth.keys, voxel_keys(cloud.points, truth.voxel_size)]).astype(np.int64)
-    keys -= keys.min(0, initial=0)
-    packed = np.ravel_multi_index(tuple(keys.T), tuple(keys.max(0, initial=0) + 1))
-    known, asked = packed[: len(truth)], packed[len(truth) :]
-    if not len(known):
-        return np.full(len(asked), -1)
-    order = np.argsort(known)
-    place = order[np.minimum(np.searchsorted(known[order], asked), len(known) - 1)]
-    return np.where(known[place] == asked, place, -1)
+class RoomMeter:
+    """Measures one room after the other with the same loaded models."""
+
+    def __init__(self, plan: Plan, groups: Sequence[SystemGroup] | None = None) -> None:
+        """``groups`` take the place of those that the plan names.
+
+        Raises:
+            MLLMFor3DError: a model cannot be loaded.
+        """
+        self.plan = plan
+        self.groups = tuple(groups) if groups is not None else groups_of(plan)
+
+    def measure(self, seed: int) -> RoomResult:
+        """Record, map, ask and score the room of ``seed``."""
+        clock = _Clock()
+        room = map_room(seed, self.plan.questions.frames)
+        clock.lap("map")
+        return self.ask(room, clock)
+
+    def ask(self, room: MappedRoom, clock: _Clock | None = None) -> RoomResult:
+        """Ask and score a mapped room."""
+        clock = clock or _Clock()
+        asked = self.plan.questions.of(room)
+        rows: list[Row] = []
+        for group in self.groups:
+            answer = group.open(room, asked)
+            for instruction in asked:
+                replies = answer(instruction)
+                rows += [score(room, name, instruction, replies[name]) for name in group.names]
+            clock.lap(" ".join(group.names))
+        models = {name: group.fingerprint for group in self.groups for name in group.names}
+        return RoomResult(room.seed, len(room.cloud), tuple(rows), clock.seconds, models)
 
 
-def ask(room: MappedRoom, instruction: RoomInstruction, answer: Callable[[str], Mask3D]) -> Row:
-    """Ask one instruction and score the answer."""
-    start = time.perf_counter()
-    given = answer(instruction.text)
-    latency = 1000 * (time.perf_counter() - start)
-    present = instruction.status is Status.OK
-    target = np.isin(room.instance_id, instruction.instances)
-    missed = int(np.isin(room.truth.instance_id, instruction.instances).sum()) - int(target.sum())
-    scored = Scored(present, given.status is Status.OK, overlap(given.mask, target, missed))
-    return Row(room.recording.seed, instruction, given.status, given.presence, scored, latency)
+def groups_of(plan: Plan) -> tuple[SystemGroup, ...]:
+    """Load the models of a plan.
+
+    Raises:
+        MLLMFor3DError: one cannot be loaded.
+    """
+    groups: list[SystemGroup] = [_lifting_group(lifting, plan) for lifting in plan.liftings]
+    if plan.student:
+        from mllm_for3d_ros.answering import loading
+
+        groups.append(StudentGroup(loading.load_answerer(plan.checkpoint, plan.device)[0]))
+    return tuple(groups)
 
 
-def run_benchmark(
-    systems: Sequence[System],
-    rooms: Iterable[MappedRoom],
-    source: Split | Sequence[Phrase],
-    *,
-    per_class: int = 1,
-    absent: int = 3,
-    kinds: Sequence[str] = KINDS,
-) -> list[Report]:
-    """Ask every system the same instructions on the same rooms; see ``choose_instructions`` for the rest."""
-    rows: dict[str, list[Row]] = {system.name: [] for system in systems}
-    encode: dict[str, list[float]] = {system.name: [] for system in systems}
-    for room in rooms:
-        rng = np.random.default_rng([8, room.recording.seed])
-        asked = choose_instructions(
-            room.recording.room, room.truth, source, rng, per_class=per_class, absent=absent, kinds=kinds
-        )
-        for system in systems:
-            start = time.perf_counter()
-            answer = system.open(room)
-            encode[system.name].append(1000 * (time.perf_counter() - start))
-            rows[system.name] += [ask(room, instruction, answer) for instruction in asked]
-    return [Report(system.name, tuple(rows[system.name]), tuple(encode[system.name])) for system in systems]
+def _lifting_group(lifting: Lifting, plan: Plan) -> LiftingGroup:
+    teacher_of, fingerprint = _teacher(lifting.teacher, lifting.faults, plan)
+    scout: TeacherOf | Literal["self"] | None = None
+    if lifting.scout == "self" or lifting.scout == lifting.teacher:
+        scout = "self"
+    elif lifting.scout != "none":
+        scout = _teacher(lifting.scout, lifting.faults, plan)[0]
+    return LiftingGroup(lifting.recipes, teacher_of, fingerprint, lifting.prefix, scout)
+
+
+def _teacher(name: str, faults: Faults, plan: Plan) -> tuple[TeacherOf, str]:
+    """What makes the teacher for a room, and its fingerprint."""
+    if name == SIMULATED:
+        return partial(_simulated, faults=faults), f"{SIMULATED}:{faults}"
+    from mllm_for3d_ros.teachers.options import TeacherOptions
+    from mllm_for3d_ros.teachers.registry import load_teacher
+
+    teacher = load_teacher(name, TeacherOptions(device=plan.device, views_kept=max(64, plan.questions.frames)))
+    return partial(_loaded, teacher=teacher), str(teacher.fingerprint)
+
+
+def _simulated(room: MappedRoom, asked: Sequence[RoomInstruction], faults: Faults) -> Teacher:
+    targets = {instruction.text: instruction.instances for instruction in asked}
+    return SimulatedTeacher(room.recording, targets, faults)
+
+
+def _loaded(room: MappedRoom, asked: Sequence[RoomInstruction], teacher: Teacher) -> Teacher:
+    return teacher
+
+
+class _Clock:
+    """Seconds by stage."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._last = time.perf_counter()
+
+    def lap(self, stage: str) -> None:
+        now = time.perf_counter()
+        self.seconds[stage], self._last = round(now - self._last, 3), now
+
+
+def measure_rooms(plan: Plan, seeds: Sequence[int], workers: int = 1) -> Iterator[RoomResult]:
+    """Results of the rooms of ``seeds``, in their order, the same whatever the number of processes."""
+    from mllm_for3d_ros.evaluation import workers as pool
+
+    return pool.spread(partial(RoomMeter, plan), seeds, workers)

@@ -1,81 +1,107 @@
-"""The Rooms benchmark aligns truth and map, asks fair questions and scores what comes back."""
+"""The Rooms benchmark asks every system the same fair questions and scores what comes back."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from mllm_for3d_ros.evaluation.mapped_room import MappedRoom
+from mllm_for3d_ros.evaluation.report import by_kind, rows_of, summary
 from mllm_for3d_ros.evaluation.rooms_benchmark import (
-    MappedRoom,
-    align,
-    map_room,
-    run_benchmark,
+    Lifting,
+    Plan,
+    Questions,
+    RoomMeter,
+    groups_of,
+    measure_rooms,
+    standard_recipes,
 )
-from mllm_for3d_ros.rooms.instructions import bank
-from mllm_for3d_ros.rooms.vocabulary import class_index
-from mllm_for3d_ros.types import Mask3D, Status
+from mllm_for3d_ros.evaluation.scoring import score
+from mllm_for3d_ros.evaluation.systems import Replies, Reply
+from mllm_for3d_ros.rooms.instructions import KINDS, RoomInstruction
+from mllm_for3d_ros.types import Status
 
-CLASS_OF = {phrase.text: phrase.class_name for phrase in bank("validation")}
-
-
-@pytest.fixture(scope="module")
-def room() -> MappedRoom:
-    return map_room(9, frames=8)
+Spoil = Callable[[np.ndarray], np.ndarray]
 
 
-class Oracle:
-    """Knows the truth of the explicit and implicit phrases; answers as ``spoil`` says."""
+class Oracles:
+    """Know the truth; each answers as its function makes of it."""
 
-    def __init__(self, name: str, spoil: Callable[[np.ndarray], np.ndarray] = lambda mask: mask) -> None:
-        self.name = name
+    fingerprint = "oracles"
+
+    def __init__(self, **spoil: Spoil) -> None:
+        self.names = tuple(spoil)
         self._spoil = spoil
 
-    def open(self, room: MappedRoom) -> Callable[[str], Mask3D]:
-        def answer(text: str) -> Mask3D:
-            name = CLASS_OF[text]
-            mask = np.zeros(len(room.cloud), bool) if name is None else room.class_index == class_index(name)
-            mask = self._spoil(mask)
-            status = Status.OK if mask.any() else Status.NO_TARGET
-            return Mask3D(text, status, mask.astype(np.float32), mask, float(mask.any()), 1.0, "An oracle said so.")
+    def open(self, room: MappedRoom, asked: Sequence[RoomInstruction]) -> Callable[[RoomInstruction], Replies]:
+        def answer(instruction: RoomInstruction) -> Replies:
+            truth = np.isin(room.instance_id, instruction.instances)
+            masks = {name: spoil(truth) for name, spoil in self._spoil.items()}
+            return {name: [Reply(bool(mask.any()), mask, float(mask.any()))] for name, mask in masks.items()}
 
         return answer
 
 
-def test_truth_lies_on_the_map(room: MappedRoom) -> None:
-    assert len(room.class_index) == len(room.cloud)
-    mapped, total = (np.bincount(ids, minlength=512) for ids in (room.instance_id, room.truth.instance_id))
-    assert (mapped <= total)[1:].all() and mapped[1:].sum() > 0.99 * total[1:].sum()
-    assert room.seen and set(room.seen) <= set(room.present)
-
-
-def test_unknown_voxels_have_no_class(room: MappedRoom) -> None:
-    truth = room.recording.ground_truth(0.025)
-    empty = type(truth)(truth.keys[:0], truth.instance_id[:0], truth.class_index[:0], 0.025)
-    assert (align(empty, room.cloud) == -1).all()
-    half = type(truth)(truth.keys[::2], truth.instance_id[::2], truth.class_index[::2], 0.025)
-    row = align(half, room.cloud)
-    assert 0.3 < (row >= 0).mean() < 0.7
-    assert np.array_equal(half.instance_id[row[row >= 0]], room.instance_id[row >= 0])
-
-
 def test_oracles_get_what_they_deserve(room: MappedRoom) -> None:
-    systems = [Oracle("truth"), Oracle("nothing", np.zeros_like), Oracle("everything", np.ones_like)]
-    truth, nothing, everything = run_benchmark(
-        systems, [room], bank("validation"), kinds=("explicit", "implicit", "absent")
+    oracles = Oracles(truth=lambda mask: mask, nothing=np.zeros_like, everything=np.ones_like)
+    rows = rows_of([RoomMeter(Plan(), [oracles]).ask(room)])
+    assert list(rows) == ["truth", "nothing", "everything"]
+    assert [row.instruction for row in rows["truth"]] == [row.instruction for row in rows["everything"]]
+    right, silent, loud = (by_kind(rows[name]) for name in rows)
+    assert set(right) == {"overall", *(row.instruction.kind for row in rows["truth"])} <= {"overall", *KINDS}
+    assert right["overall"]["miou"] > 0.98 and right["overall"]["acc50"] == 1
+    assert right["overall"]["specificity"] == right["overall"]["recall"] == 1 and right["overall"]["ece"] == 0
+    assert silent["overall"]["miou"] == silent["overall"]["recall"] == 0 and silent["overall"]["specificity"] == 1
+    assert 0 < loud["overall"]["miou"] < 0.3 and loud["overall"]["specificity"] == 0
+    assert right["overall"]["n"] == len(rows["truth"])
+
+
+def test_only_voxels_that_the_recording_saw_count(room: MappedRoom) -> None:
+    instance = int(np.bincount(room.instance_id[room.instance_id > 0]).argmax())
+    asked = RoomInstruction("it", None, Status.OK, "explicit", (instance,))
+    mask = room.instance_id == instance
+    stray = mask.copy()
+    stray[np.flatnonzero(~mask)[:500]] = True
+    unknown = replace(room, known=mask)
+    whole, beside, forgiven = (
+        score(one, "s", asked, [Reply(True, answer, 1.0)]).iou
+        for one, answer in ((room, mask), (room, stray), (unknown, stray))
     )
-    assert [row.instruction for row in truth.rows] == [row.instruction for row in everything.rows]
-    right = truth.groups()
-    assert set(right) == {"all", "explicit", "implicit", "absent"}
-    assert right["all"]["miou"] > 0.98 and right["all"]["acc@0.5"] == 1 and right["all"]["specificity"] == 1
-    silent = nothing.groups()["all"]
-    assert silent["miou"] == 0 and silent["false_no_target"] == 1 and silent["specificity"] == 1
-    loud = everything.groups()["all"]
-    assert 0 < loud["miou"] < 0.3 and loud["specificity"] == 0
-    assert set(truth.classes()) == set(room.seen)
+    assert beside < whole and forgiven == whole
+    lost = replace(room, instance_id=np.where(np.cumsum(mask) % 2, room.instance_id, 0))
+    assert score(lost, "s", asked, [Reply(True, lost.instance_id == instance, 1.0)]).iou == pytest.approx(0.5, abs=0.02)
 
 
-def test_the_report_goes_into_json(room: MappedRoom) -> None:
-    (report,) = run_benchmark([Oracle("truth")], [room], bank("validation"))
-    content = report.as_dict()
-    assert content["seeds"] == [9] and len(content["rows"]) == len(report.rows)
-    assert {"text", "class", "kind", "expected", "status", "iou", "latency_ms"} <= set(content["rows"][0])
+def test_the_questions_of_a_room_are_the_same_each_time(room: MappedRoom) -> None:
+    first, again = Questions().of(room), Questions().of(room)
+    assert first == again and len(first) > 5
+    only = Questions(kinds=("explicit",), absent=1).of(room)
+    assert {one.kind for one in only} == {"explicit"} and len(only) < len(first)
+
+
+def test_rooms_are_measured_alike_in_one_process_and_in_two() -> None:
+    questions = Questions(per_kind=1, absent=1, frames=3)
+    plan = Plan(questions, (Lifting("simulated", standard_recipes(("projection", "lifted"), 2)),))
+    alone, spread = (list(measure_rooms(plan, [9, 12], workers)) for workers in (1, 2))
+    assert [one.seed for one in spread] == [9, 12]
+    for one, other in zip(alone, spread, strict=True):
+        assert (one.voxels, one.models) == (other.voxels, other.models) and len(one.rows) > 4
+        for row, same in zip(one.rows, other.rows, strict=True):
+            figures, expected = row.as_dict(), same.as_dict()
+            assert {**figures, "seconds": 0} == {**expected, "seconds": 0}
+
+
+def test_the_summary_has_a_key_a_system(room: MappedRoom) -> None:
+    recipes = standard_recipes(("projection", "lifted", "ceiling"), 4)
+    plan = Plan(Questions(per_kind=1, absent=1), (Lifting("simulated", recipes),))
+    content = summary([RoomMeter(plan).ask(room)])
+    assert {"projection", "lifted", "ceiling", "cost", "models", "seeds", "lifted_over_projection"} <= set(content)
+    assert {"n", "miou", "acc25", "acc50", "specificity", "recall", "ece"} <= set(content["lifted"]["overall"])
+    assert content["seeds"] == [9] and content["models"]["lifted"].startswith("simulated")
+
+
+def test_a_scout_that_is_the_teacher_is_not_loaded_twice() -> None:
+    recipes = standard_recipes(("lifted",), 2)
+    (group,) = groups_of(Plan(liftings=(Lifting("simulated", recipes, scout="self"),)))
+    assert group.names == ("lifted",) and "hallucination=0.2" in group.fingerprint
