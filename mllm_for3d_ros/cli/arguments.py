@@ -1,9 +1,12 @@
-"""Argument types that several verbs share."""
+"""What several verbs share: types of arguments, tables, and JSON files."""
 
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 
 def positive_int(text: str) -> int:
@@ -60,3 +63,9 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -
         for row in (header, *rows)
     ]
     return "\n".join([lines[0], "-" * max(map(len, lines)), *lines[1:]])
+
+
+def save_json(path: Path, content: Any) -> None:
+    """Write ``content`` where people can read it; the folder is made."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mllm_for3d_ros.cli.arguments import positive_float, positive_int, table
+from mllm_for3d_ros.cli.arguments import positive_float, positive_int, save_json, table
 
 if TYPE_CHECKING:
     from mllm_for3d_ros.answering.answerer import Answerer
@@ -71,7 +71,7 @@ def run(args: argparse.Namespace) -> int:
         "left_out": dict(recording.skipped),
         "answers": [_as_dict(*answer, files) for answer, files in zip(answers, written, strict=True)],
     }
-    _save_json(args.out / "answer.json", report)
+    save_json(args.out / "answer.json", report)
     print(f"pictures, masks and answer.json are in {args.out}")
     return 0
 
@@ -188,10 +188,3 @@ def _as_dict(mask: Mask3D, seconds: float, files: dict[str, str]) -> dict[str, A
         ],
         **files,
     }
-
-
-def _save_json(path: Path, content: Any) -> None:
-    import json
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mllm_for3d_ros.cli.arguments import table
+from mllm_for3d_ros.cli.arguments import save_json, table
 
 if TYPE_CHECKING:
     from mllm_for3d_ros.evaluation.datasets.benchmarks import Benchmark
@@ -51,7 +50,7 @@ def measure(args: argparse.Namespace) -> int:
     if unanswered:
         print(f"note: {unanswered} questions have no prediction and count as empty answers", file=sys.stderr)
     if args.json:
-        _save(args.json, report.as_dict() | {"split": args.split, "predictions": str(args.predictions)})
+        save_json(args.json, report.as_dict() | {"split": args.split, "predictions": str(args.predictions)})
     return 0
 
 
@@ -61,7 +60,7 @@ def write_questions(benchmark: Benchmark, folder: Path) -> None:
 
     scenes = by_scene(benchmark)
     for scene_id, queries in scenes.items():
-        _save(folder / f"{scene_id}.json", list(dict.fromkeys(query.text for query in queries)))
+        save_json(folder / f"{scene_id}.json", list(dict.fromkeys(query.text for query in queries)))
     print(f"{len(benchmark.queries)} questions on {len(scenes)} scenes are in {folder}")
 
 
@@ -105,8 +104,3 @@ def describe(report: DatasetReport) -> str:
 
 def _percent(share: float | None) -> str:
     return "-" if share is None else f"{100 * share:.2f} %"
-
-
-def _save(path: Path, content: Any) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mllm_for3d_ros.cli.arguments import non_negative_float, non_negative_int, positive_int, seeds, table
+from mllm_for3d_ros.cli.arguments import non_negative_float, non_negative_int, positive_int, save_json, seeds, table
 from mllm_for3d_ros.errors import TeacherError
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def _benchmark(args: argparse.Namespace) -> int:
     results = list(_measured(plan, chosen_seeds, args.workers))
     summary = {"benchmark": "rooms", **report.summary(results), **_asked(plan, args)}
     if args.out:
-        _save(args.out, {**summary, "rows": [row.as_dict() for result in results for row in result.rows]})
+        save_json(args.out, {**summary, "rows": [row.as_dict() for result in results for row in result.rows]})
     print(json.dumps(summary, ensure_ascii=False) if args.json else _tables(results, summary))
     return 0
 
@@ -111,7 +111,7 @@ def _ablation(args: argparse.Namespace) -> int:
     sections = ablation.sections(args.teacher, _faults(args))
     summary["comparisons"] = ablation.comparisons(results, sections)
     if args.out:
-        _save(args.out, {**summary, "rows": [row.as_dict() for result in results for row in result.rows]})
+        save_json(args.out, {**summary, "rows": [row.as_dict() for result in results for row in result.rows]})
     command = f"mllm-for3d eval rooms --ablation --seeds {_span(chosen_seeds)} --workers {args.workers}"
     method, base = (sections[0].prefix + name for name in ablation.COMPARED)
     cases = case_pictures.draw_cases(plan, results, method, base, args.docs.parent / "images", args.pictures)
@@ -261,11 +261,6 @@ def _span(chosen: Sequence[int]) -> str:
     """Seeds as they are given to --seeds."""
     whole = list(chosen) == list(range(chosen[0], chosen[-1] + 1))
     return f"{chosen[0]}:{chosen[-1] + 1}" if whole else ",".join(map(str, chosen))
-
-
-def _save(path: Path, content: dict[str, Any]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def _systems(text: str) -> tuple[str, ...]:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mllm_for3d_ros.cli.arguments import positive_float, positive_int, table
+from mllm_for3d_ros.cli.arguments import positive_float, positive_int, save_json, table
 from mllm_for3d_ros.cli.teacher_arguments import add_teacher_arguments, open_cache, teacher_options
 from mllm_for3d_ros.errors import MLLMFor3DError, RecordingError
 
@@ -60,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
                 failed[str(path)] = str(error)
                 print(f"mllm-for3d: error: {path}: {error}", file=sys.stderr)
     summary = _summary(scenes, failed, teacher, time.perf_counter() - start)
-    _save(args.out / "run.json", summary)
+    save_json(args.out / "run.json", summary)
     if scenes:
         print(_table(scenes))
     print(f"{teacher.teacher_calls} teacher calls, {teacher.cache_hits} answers from the cache; labels in {args.out}")
@@ -172,8 +171,3 @@ def _table(scenes: list[SceneRun]) -> str:
         for s in scenes
     ]  # fmt: skip
     return table(["recording", "frames", "voxels", "labelled", "kept", "seconds"], rows)
-
-
-def _save(path: Path, content: dict[str, Any]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mllm_for3d_ros.cli.arguments import positive_float, positive_int
+from mllm_for3d_ros.cli.arguments import non_negative_int, positive_float, positive_int
 
 if TYPE_CHECKING:
     from mllm_for3d_ros.teachers.cache import AnswerCache
@@ -42,7 +42,7 @@ def add_model_arguments(group: argparse._ActionsContainer) -> None:
     add("--coordinates", default="auto", choices=_COORDINATES, help="of the endpoint's model: 0..1000 or pixels")
     add("--concurrency", type=positive_int, default=8, metavar="N", help="requests in flight")
     add("--timeout", type=positive_float, default=60.0, metavar="S", help="seconds for one request")
-    add("--retries", type=_count, default=3, metavar="N", help="after the first try")
+    add("--retries", type=non_negative_int, default=3, metavar="N", help="after the first try")
     add("--allow-download", action="store_true", help="fetch missing weights from the Hub")
     add(
         "--trust-remote-code",
@@ -85,11 +85,3 @@ def open_cache(args: argparse.Namespace) -> AnswerCache:
     from mllm_for3d_ros.teachers.cache import AnswerCache
 
     return AnswerCache(args.cache)
-
-
-def _count(text: str) -> int:
-    """A whole number of at least 0."""
-    number = int(text)
-    if number < 0:
-        raise argparse.ArgumentTypeError(f"must be at least 0, got {number}")
-    return number
