@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from mllm_for3d_ros.scene.union_find import root
+
 _OPTIONS = {"cache": True, "nogil": True}
 _REACH = 2  # cells of gap / sqrt(3): points three cells apart are farther apart than the gap
 
@@ -52,14 +54,6 @@ def _offsets(size: np.ndarray) -> np.ndarray:
 
 
 @njit(**_OPTIONS)
-def _root(parent, i):  # type: ignore[no-untyped-def]
-    while parent[i] != i:
-        parent[i] = parent[parent[i]]
-        i = parent[i]
-    return i
-
-
-@njit(**_OPTIONS)
 def _slot(key, mask):  # type: ignore[no-untyped-def]
     mixed = np.uint64(key) * np.uint64(0x9E3779B97F4A7C15)
     return np.int64((mixed >> np.uint64(20)) & np.uint64(mask))
@@ -96,11 +90,11 @@ def _join_cells(points, keys, bounds, offsets, table, square):  # type: ignore[n
             if table[h] < 0:
                 continue
             other = table[h]
-            a, b = _root(parent, c), _root(parent, other)
+            a, b = root(parent, c), root(parent, other)
             if a != b and _touch(points, bounds[c], bounds[c + 1], bounds[other], bounds[other + 1], square):
                 parent[max(a, b)] = min(a, b)
     for c in range(count):
-        parent[c] = _root(parent, c)
+        parent[c] = root(parent, c)
     return parent
 
 

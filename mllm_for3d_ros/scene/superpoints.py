@@ -14,6 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from numba import njit
 
+from mllm_for3d_ros.scene.union_find import root
+
 NEIGHBOURS = 8
 """Neighbours of a point in the graph."""
 TOLERANCE = 1.2
@@ -178,21 +180,13 @@ def _edges(points, normals, colors, near, spacing):  # type: ignore[no-untyped-d
 
 
 @njit(**_OPTIONS)
-def _root(parent, i):  # type: ignore[no-untyped-def]
-    while parent[i] != i:
-        parent[i] = parent[parent[i]]
-        i = parent[i]
-    return i
-
-
-@njit(**_OPTIONS)
 def _segment(ranked, a, b, weights, count, tolerance, min_size):  # type: ignore[no-untyped-def]
     """Root of each point after joining along the edges in rising order of weight."""
     parent = np.arange(count)
     size = np.ones(count, np.int64)
     bearable = np.full(count, tolerance, np.float32)
     for edge in ranked:
-        x, y = _root(parent, a[edge]), _root(parent, b[edge])
+        x, y = root(parent, a[edge]), root(parent, b[edge])
         if x != y and weights[edge] <= bearable[x] and weights[edge] <= bearable[y]:
             if size[x] < size[y]:
                 x, y = y, x
@@ -200,14 +194,14 @@ def _segment(ranked, a, b, weights, count, tolerance, min_size):  # type: ignore
             size[x] += size[y]
             bearable[x] = weights[edge] + tolerance / np.float32(size[x])
     for edge in ranked:
-        x, y = _root(parent, a[edge]), _root(parent, b[edge])
+        x, y = root(parent, a[edge]), root(parent, b[edge])
         if x != y and (size[x] < min_size or size[y] < min_size):
             if size[x] < size[y]:
                 x, y = y, x
             parent[y] = x
             size[x] += size[y]
     for i in range(count):
-        parent[i] = _root(parent, i)
+        parent[i] = root(parent, i)
     return parent
 
 
