@@ -50,29 +50,47 @@ class Consistency:
         return np.append(self.agreement.regions, 1.0)[self.region]
 
 
-def find_agreement(scene: LiftScene, sampled: Sequence[np.ndarray | None], faults: np.ndarray) -> Consistency:
-    """Regions and the agreement on them.
+@dataclass(frozen=True)
+class Candidates:
+    """Regions that may be the target, and what the views made of them.
+
+    region: [S] int32, candidate of each superpoint, -1 for none. share: [V, R] part of what a view sees of the
+    region that it took. clarity: [V, R] how well it sees it, 0..1. sizes: [V, R] share of the image that it covers.
+    """
+
+    region: np.ndarray
+    share: np.ndarray
+    clarity: np.ndarray
+    sizes: np.ndarray
+
+    def agree(self, faults: np.ndarray) -> Consistency:
+        """Weigh what the views made of the regions; ``faults`` [V], probability that a view is wrong by what else is
+        known.
+        """
+        agreement = agree(self.share, self.clarity, self.sizes, faults)
+        deciding = agreement.views[:, None] * np.clip(self.share, 0.02, 1.0)
+        weights = np.column_stack([deciding, agreement.views])[:, self.region]
+        return Consistency(self.region, agreement, weights)
+
+
+def find_candidates(scene: LiftScene, sampled: Sequence[np.ndarray | None]) -> Candidates:
+    """Join superpoints that views took to regions, fringes left out.
 
     Args:
         scene: of V views.
         sampled: their masks at the points that they see, None for abstentions.
-        faults: [V] probability 0..1 that a view is wrong, before its masks are looked at.
     """
     votes, seen, sizes = scene.votes(sampled), scene.seen, scene.pieces.sizes
     region = candidate_regions(votes, seen, sizes, scene.pieces.pairs)
     member = _members(region)
-    looks = seen @ member
+    looks, cover = seen @ member, scene.shares @ member
     share = (votes @ member) / np.maximum(looks, 1)
     known = np.maximum(seen.max(axis=0, initial=0) @ member, 1)
-    clarity = np.minimum(scene.shares @ member / CLEAR_SHARE, 1.0) * np.minimum(looks / (CLEAR_PART * known), 1.0)
-    area = scene.shares @ member * share
-    part = area / np.maximum(area.sum(axis=1, keepdims=True), 1e-12)
+    clarity = np.minimum(cover / CLEAR_SHARE, 1.0) * np.minimum(looks / (CLEAR_PART * known), 1.0)
+    part = cover * share / np.maximum((cover * share).sum(axis=1, keepdims=True), 1e-12)
     told = ((clarity >= _LEAST_CLEAR) & (share >= TAKEN) & (part >= _LEAST_PART)).any(axis=0)
     region = np.append(np.where(told, np.cumsum(told) - 1, -1), -1)[region].astype(np.int32)
-    agreement = agree(share[:, told], clarity[:, told], (scene.shares @ member)[:, told], faults)
-    deciding = agreement.views[:, None] * np.clip(share[:, told], 0.02, 1.0)
-    weights = np.column_stack([deciding, agreement.views])[:, region]
-    return Consistency(region, agreement, weights)
+    return Candidates(region, share[:, told], clarity[:, told], cover[:, told])
 
 
 def _members(region: np.ndarray) -> np.ndarray:

@@ -21,8 +21,8 @@ ROUND = 4
 """Further views asked at a time until the answer is settled."""
 SURE = 0.03
 """An answer is settled if its presence is so near to 0 or 1."""
-ABSENT_VIEWS = 20
-"""Nothing is said to be absent after fewer views, if more may be asked."""
+ABSENT_COVERAGE = 0.85
+"""Nothing is settled to be absent before so much of what all views show has been looked at."""
 _UNDECIDED = 0.25  # and if no larger share of the points above this probability is below one minus it
 
 
@@ -101,7 +101,7 @@ class SceneLabeller:
                 return self._lifted(instruction, views, answers)
             if self._settings.consistency:
                 result = self._lifted(instruction, views, answers)
-                if settled(result.label):
+                if settled(result.label, quality.coverage(views)):
                     return result
 
     def _lifted(self, instruction: str, views: Sequence[int], answers: Sequence[ViewAnswer]) -> SceneLabel:
@@ -135,10 +135,10 @@ def label_scene(
         yield labeller.label(instruction)
 
 
-def settled(label: PseudoLabel) -> bool:
-    """Whether further views are unlikely to change the answer."""
+def settled(label: PseudoLabel, coverage: float) -> bool:
+    """Whether further views are unlikely to change the answer; ``coverage`` of the map by the views so far."""
     if label.presence <= SURE:
-        return len(label.view_weights) >= ABSENT_VIEWS
+        return coverage >= ABSENT_COVERAGE
     possible = np.count_nonzero(label.probability > _UNDECIDED)
     open_ = possible - np.count_nonzero(label.probability >= 1 - _UNDECIDED)
     return label.presence >= 1 - SURE and bool(open_ < _UNDECIDED * possible)

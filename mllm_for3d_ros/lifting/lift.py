@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mllm_for3d_ros.lifting.consistency import DOUBT, find_agreement, spread_to_unseen
+from mllm_for3d_ros.lifting.consistency import DOUBT, Candidates, Consistency, find_candidates, spread_to_unseen
 from mllm_for3d_ros.lifting.lift_scene import LiftScene
 from mllm_for3d_ros.lifting.settings import LiftSettings
 from mllm_for3d_ros.lifting.token_attention import Attention, token_attention
@@ -22,8 +22,12 @@ ABSTENTION_WEIGHT = 0.5
 PRESENCE_POINTS = 30
 FAULT = 0.4
 """Probability that an answer is wrong, before anything is known of it."""
-OUTLIER_FAULT = 0.9
+OUTLIER_FAULT = 0.85
 """The same of an answer whose token disagrees with the others."""
+ROUNDS = 3
+"""Of agreement on regions and of tokens in turn."""
+LEAST_TRUST = 1e-3
+"""In a view whose masks no other view confirms."""
 
 
 def lift(
@@ -47,10 +51,11 @@ def lift(
     """
     steps = settings or LiftSettings()
     asked = _views_asked(scene, answers, views)
-    attention = _attend(answers, steps.token_attention)
     sampled = sample_masks(asked, answers)
+    attention, found = _attend(answers, steps.token_attention), None
+    if steps.consistency:
+        found, attention = _agree(find_candidates(asked, sampled), answers, steps.token_attention)
     weights = _vote_weights(answers, attention)
-    found = find_agreement(asked, sampled, _fault_priors(attention)) if steps.consistency else None
     votes, total = point_votes(asked, sampled, weights if found is None else found.weights)
     if found is not None:
         total = np.where(total > 0, total + np.float32(DOUBT), 0)
@@ -105,12 +110,21 @@ def _views_asked(scene: LiftScene, answers: Sequence[ViewAnswer], views: Sequenc
     return asked
 
 
-def _attend(answers: Sequence[ViewAnswer], by_token: bool) -> Attention:
+def _agree(candidates: Candidates, answers: Sequence[ViewAnswer], by_token: bool) -> tuple[Consistency, Attention]:
+    """Agreement on regions and of tokens, each the start of the other: first the masks alone are compared."""
+    found, attention = candidates.agree(np.full(len(answers), FAULT)), _attend(answers, False)
+    for _ in range(ROUNDS if by_token else 0):
+        attention = _attend(answers, True, np.maximum(found.agreement.views, LEAST_TRUST))
+        found = candidates.agree(_fault_priors(attention))
+    return found, attention
+
+
+def _attend(answers: Sequence[ViewAnswer], by_token: bool, trust: np.ndarray | None = None) -> Attention:
     """Token attention over the views that answer, the others dropped for their own reasons."""
     kept = [i for i, answer in enumerate(answers) if answer.abstained is None]
     scores = np.array([answers[i].score if by_token else 1.0 for i in kept])
     tokens = [answers[i].token for i in kept]
-    told = token_attention(tokens, scores) if by_token else _plain(tokens)
+    told = token_attention(tokens, scores, None if trust is None else trust[kept]) if by_token else _plain(tokens)
     weights, agreement, doubt = np.zeros((3, len(answers)), np.float32)
     weights[kept], agreement[kept], doubt[kept] = told.weights, told.agreement, told.doubt
     dropped = [answer.abstained for answer in answers]

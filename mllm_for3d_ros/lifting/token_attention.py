@@ -20,6 +20,9 @@ pull it over. Here, in this order (e_i scaled to unit length throughout):
    levelled first: alpha_i becomes r alpha_i + (1 - r) mean(alpha), with r >= 0 the correlation of alpha
    and agreement, so that scores that are equal, or drawn at random, do not decide.
 
+Where something else already tells which views to trust (the agreement of their masks in 3D, see
+``agreement``), q starts at the mean token weighted by that trust instead, and omega is multiplied by it.
+
 A view without a token takes the mean agreement of those that have one.
 """
 
@@ -55,12 +58,15 @@ class Attention:
     dropped: tuple[str | None, ...]
 
 
-def token_attention(tokens: Sequence[np.ndarray | None], confidences: np.ndarray) -> Attention:
+def token_attention(
+    tokens: Sequence[np.ndarray | None], confidences: np.ndarray, trust: np.ndarray | None = None
+) -> Attention:
     """Weights of the views and the unified query token.
 
     Args:
         tokens: one token e_i [D] a view, or None.
         confidences: [V] alpha_i >= 0.
+        trust: [V] > 0, how far each view is to be trusted by what else is known; None if nothing is.
 
     Raises:
         ValueError: shapes differ, a value is not finite, or a confidence is negative.
@@ -76,19 +82,30 @@ def token_attention(tokens: Sequence[np.ndarray | None], confidences: np.ndarray
     stacked = stacked[voting[[i for i, token in enumerate(tokens) if token is not None]]]
     having = [i for i, token in enumerate(tokens) if token is not None and voting[i]]
     directions = stacked / np.maximum(np.linalg.norm(stacked, axis=1, keepdims=True), 1e-12)
-    first = directions @ _robust_query(directions) if having else np.zeros(0)
-    middle, least = _cutoff(first)
+    first, middle = _start(directions, None if trust is None else np.asarray(trust, np.float64)[having])
+    least = max(0.0, middle - max(SLACK, _SPREAD * (1.0 - middle))) if len(having) >= 3 else 0.0
     dropped = [None if votes else "no confidence" for votes in voting]
     for i, s in zip(having, first, strict=True):
         if s < least:
             dropped[i] = f"its token disagrees (cosine {s:.2f}, the others at least {least:.2f})"
     kept = np.array([reason is None for reason in dropped])
-    weights, agreement = _fixed_point(directions, having, first, alphas * kept)
+    weights, agreement = _fixed_point(directions, having, first, alphas * kept, trust)
     with_token = weights[having]
     query = (with_token @ stacked).astype(np.float32) if with_token.sum() > 0 else None
     doubt = np.zeros(len(tokens), np.float32)
     doubt[having] = np.clip((middle - first) / max(middle - least, 1e-9), 0.0, 1.0)
     return Attention(weights.astype(np.float32), query, agreement.astype(np.float32), doubt, tuple(dropped))
+
+
+def _start(directions: np.ndarray, trust: np.ndarray | None) -> tuple[np.ndarray, float]:
+    """Agreement [T] of the tokens with the first query, and what is usual among those to be trusted."""
+    if not len(directions):
+        return np.zeros(0), 1.0
+    if trust is not None:
+        agreement = directions @ _mean_direction(directions * trust[:, None])
+        return agreement, float(np.average(agreement, weights=trust))
+    agreement = directions @ _robust_query(directions)
+    return agreement, float(np.median(np.sort(agreement)[::-1][: len(agreement) // 2 + 1]))
 
 
 def _robust_query(directions: np.ndarray) -> np.ndarray:
@@ -110,23 +127,15 @@ def _mean_direction(directions: np.ndarray) -> np.ndarray:
     return mean / max(float(np.linalg.norm(mean)), 1e-12)
 
 
-def _cutoff(agreement: np.ndarray) -> tuple[float, float]:
-    """Middle agreement of the better half, and that below which a view is an outlier (no less than 0)."""
-    if len(agreement) < 3:
-        return 1.0, 0.0
-    better_half = np.sort(agreement)[::-1][: len(agreement) // 2 + 1]
-    middle = float(np.median(better_half))
-    return middle, max(0.0, middle - max(SLACK, _SPREAD * (1.0 - middle)))
-
-
 def _fixed_point(
-    directions: np.ndarray, having: list[int], start: np.ndarray, alphas: np.ndarray
+    directions: np.ndarray, having: list[int], start: np.ndarray, alphas: np.ndarray, trust: np.ndarray | None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Weights omega [V] and agreement s [V] after iterating the paper's equations from the agreement ``start`` [T]."""
     agreement = _for_all(start, having, alphas)
     weights = np.zeros(len(alphas))
     for _ in range(MAX_ITERATIONS):
         raw = _levelled(alphas, agreement, having) * np.maximum(0.0, agreement)
+        raw = raw if trust is None else raw * trust
         if raw.sum() <= 0:
             raw = alphas
         if raw.sum() <= 0:

@@ -86,6 +86,11 @@ class ViewQuality:
             left.remove(best)
         return chosen
 
+    def coverage(self, views: Sequence[int]) -> float:
+        """How much of what all views show these ``views`` show, 0..1."""
+        shown, all_shown = (1.0 - np.exp(-q.sum(axis=0) / ENOUGH) for q in (self.quality[list(views)], self.quality))
+        return float(shown.sum() / max(all_shown.sum(), 1e-9))
+
     def importance(self, evidence: np.ndarray) -> np.ndarray:
         """[P] importance of the sampled points, from evidence [N] >= 0 of all points."""
         own = evidence[self.rows].astype(np.float32)
