@@ -20,7 +20,7 @@ from mllm_for3d_ros.lifting.lift_scene import LiftScene
 from mllm_for3d_ros.lifting.regions import TAKEN, candidate_regions
 from mllm_for3d_ros.lifting.spreading import spread
 
-CLEAR_SHARE = 0.0025
+CLEAR_SHARE = 0.005
 """Share of the image that a region must cover to be surely noticed."""
 CLEAR_PART = 0.25
 """Part of a region that a view must see for the same."""

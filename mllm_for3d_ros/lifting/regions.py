@@ -11,7 +11,7 @@ import numpy as np
 
 TAKEN = 0.5
 """Share of its seen points from which a view is said to have taken a superpoint."""
-MAX_DISAGREEMENT = 0.35
+MAX_DISAGREEMENT = 0.2
 """Mean difference of the taken shares above which two superpoints are not of one region."""
 _LEAST_POINTS, _LEAST_SHARE = 4, 0.1  # fewer seen points of a superpoint say nothing of it
 
