@@ -8,13 +8,14 @@ import pytest
 from mllm_for3d_ros.cli import main as cli
 from mllm_for3d_ros.errors import RecordingError
 from mllm_for3d_ros.rooms.views import NO_CLASS, load_shards, render_views
+from mllm_for3d_ros.rooms.vocabulary import CLASS_NAMES
 from mllm_for3d_ros.student.prediction import Student
 
 
 def test_a_rendered_view_knows_the_class_of_every_pixel():
     colors, classes = render_views(3, 2)
     assert colors.shape == (2, 240, 320, 3) and classes.shape == (2, 240, 320)
-    assert set(np.unique(classes)) <= {*range(20), NO_CLASS} and (classes != NO_CLASS).any()
+    assert set(np.unique(classes)) <= {*range(len(CLASS_NAMES)), NO_CLASS} and (classes != NO_CLASS).any()
 
 
 def test_missing_views_name_the_command_that_makes_them(tmp_path):
