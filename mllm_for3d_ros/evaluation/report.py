@@ -118,6 +118,8 @@ def summary(results: Sequence[RoomResult]) -> dict[str, Any]:
     content["seeds"] = [result.seed for result in results]
     content["voxels_per_scene"] = round(float(np.mean([result.voxels for result in results])))
     content["seconds_per_scene"] = round(float(np.mean([sum(result.seconds.values()) for result in results])), 2)
+    stages = results[0].seconds if results else {}
+    content["seconds_by_stage"] = {k: round(float(np.mean([one.seconds[k] for one in results])), 2) for k in stages}
     return content
 
 

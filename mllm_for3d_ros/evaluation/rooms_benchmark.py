@@ -87,7 +87,9 @@ class Plan:
 
 @dataclass(frozen=True)
 class RoomResult:
-    """What was measured on one room. seconds: by stage. models: fingerprint of what answers, by system."""
+    """What was measured on one room. seconds: to "map" it, and of each
+    group, under the name of its first system. models: fingerprint of what answers, by system.
+    """
 
     seed: int
     voxels: int
@@ -132,7 +134,7 @@ class RoomMeter:
             for instruction in asked:
                 replies = answer(instruction)
                 rows += [score(room, name, instruction, replies[name]) for name in group.names]
-            clock.lap(" ".join(group.names))
+            clock.lap(group.names[0])
         models = {name: group.fingerprint for group in self.groups for name in group.names}
         return RoomResult(room.seed, len(room.cloud), tuple(rows), clock.seconds, models)
 
