@@ -91,6 +91,15 @@ def test_consistency_spreads_to_what_no_view_saw():
     assert np.isnan(lift(wall.scene(), "x", answers, PLAIN).probability[unseen]).all()
 
 
+def test_consistency_spreads_to_an_unseen_superpoint_that_resembles_its_neighbour():
+    front, back = ("target", (0.7, 0.2, (200, 40, 40))), ("back", (1.15, 0.25, (185, 40, 40)))
+    wall = Wall(dict([front, back]), (-0.2,))
+    label = lift(wall.scene(), "x", [wall.takes(0, "target")], ALL)
+    unseen = truth(wall, "back") & (wall.points()[:, 0] > 0.95)
+    assert (label.probability[unseen] > 0.5).all() and (label.confidence[unseen] > 0).all()
+    assert np.isnan(lift(wall.scene(), "x", [wall.takes(0, "target")], PLAIN).probability[unseen]).all()
+
+
 def test_token_attention_drops_the_view_that_found_something_else():
     wall = Wall(dict([TARGET, ("distractor", (2.4, 0.21, (40, 40, 200)))]), (0.0, 0.1, -0.1, 2.4))
     answers = [wall.takes(i, "target") for i in range(3)] + [wall.takes(3, "distractor", token=OTHER, score=1.0)]
