@@ -1,6 +1,12 @@
 """Fixtures that several folders share."""
 
+import os
+
 import pytest
+
+# Tiny models are slower on several threads than on one, many times so on a busy machine.
+for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"):
+    os.environ.setdefault(_name, "1")
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,7 @@ import time
 from dataclasses import replace
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
+from multiprocessing.synchronize import Event
 from pathlib import Path
 
 import numpy as np
@@ -23,23 +24,25 @@ def given(seed: int) -> ViewAnswer:
     return answer(seed, features=seed % 10 == 0)
 
 
-def write_answers(folder: Path, first: int, said: Connection) -> None:
-    """Store 200 answers, two at a time, and say so after each commit."""
+def write_answers(folder: Path, first: int, turn: Event, said: Connection) -> None:
+    """When it is its turn, store 200 answers, two at a time, and say so after each commit."""
     cache = AnswerCache(folder)
+    turn.wait()
     for seed in range(first, first + ANSWERS, 2):
         cache.put(FINGERPRINT, "the sofa", {s.to_bytes(16, "big"): given(s) for s in (seed, seed + 1)})
         said.send(seed)
     time.sleep(60)  # only ever ended by the signal
 
 
-def start(folder: Path, first: int) -> tuple[BaseProcess, Connection]:
-    """A process that writes, and what it says."""
+def start(folder: Path, first: int) -> tuple[BaseProcess, Event, Connection]:
+    """A process that will write, what tells it to begin, and what it says."""
     context = multiprocessing.get_context("fork")
     ear, mouth = context.Pipe(duplex=False)
-    process = context.Process(target=write_answers, args=(folder, first, mouth), daemon=True)
+    turn = context.Event()
+    process = context.Process(target=write_answers, args=(folder, first, turn, mouth), daemon=True)
     process.start()
     mouth.close()
-    return process, ear
+    return process, turn, ear
 
 
 def kill(process: BaseProcess, ear: Connection, commits: int, delay_s: float) -> set[int]:
@@ -76,9 +79,10 @@ def test_kill_9_in_the_middle_of_200_answers(tmp_path: Path) -> None:
     committed = []
     writers = [(0, *start(folder, 0))]
     for n in range(KILLS):
-        if n + 1 < KILLS:  # the next one is writing already while this one is killed and looked at
+        if n + 1 < KILLS:  # the next one has the cache open already while this one is killed
             writers.append(((n + 1) * ANSWERS, *start(folder, (n + 1) * ANSWERS)))
-        first, process, ear = writers[n]
+        first, process, turn, ear = writers[n]
+        turn.set()
         said = kill(process, ear, int(rng.integers(1, 20)), float(rng.uniform(0, 0.01)))
         check(folder, first, said)
         committed.append((first, said))
