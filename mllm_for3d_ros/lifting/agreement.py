@@ -29,7 +29,7 @@ STRICT = 3.0
 FAULT_NOTHING, FAULT_SOMETHING = 0.35, 0.35
 """A faulty view takes nothing, or just these regions, with these probabilities; the same wrong thing may well be
 taken by several views."""
-ABSENT_PRIOR = 0.45
+ABSENT_PRIOR = 0.6
 PLACE_PRIOR = 0.3
 """For each further place at which there is a target."""
 PART_PRIOR = 0.2
