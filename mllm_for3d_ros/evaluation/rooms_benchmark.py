@@ -115,7 +115,8 @@ class RoomMeter:
             MLLMFor3DError: a model cannot be loaded.
         """
         self.plan = plan
-        self.groups = tuple(groups) if groups is not None else groups_of(plan)
+        given = groups_of(plan) if groups is None else groups
+        self.groups = tuple(group for group in given if group.names)
 
     def measure(self, seed: int) -> RoomResult:
         """Record, map, ask and score the room of ``seed``."""
