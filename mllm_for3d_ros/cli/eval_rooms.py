@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--systems", type=_systems, metavar="A,B", help="of projection, lifted, student, ceiling; default: all")
     add("--ablation", action="store_true", help="measure every step of the lifting, and write --docs")
     add("--workers", type=positive_int, default=1, metavar="N", help="processes; figures do not depend on it")
+    add("--keep", type=Path, metavar="FOLDER", help="keep measured rooms there; an interrupted run goes on")
     add("--json", action="store_true", help="print one JSON object in place of tables")
     add("--out", type=Path, metavar="FILE", help="write figures and rows there as JSON")
     _add_questions(parser.add_argument_group("questions"))
@@ -71,7 +73,10 @@ def _add_models(group: argparse._ActionsContainer) -> None:
         )
     add("--views", type=positive_int, default=LiftSettings().views, metavar="N", help="views asked an instruction")
     add(
-        "--scout", default="none", choices=("none", "self", "compact"), help="who looks first, so that views are chosen"
+        "--scout",
+        default="auto",
+        choices=("auto", "none", "self", "compact"),
+        help="who looks first, so that views are chosen; auto: the compact teacher, nobody for the simulated one",
     )
     add("--checkpoint", type=Path, metavar="FILE", help="student in place of the shipped one")
     add("--device", default="auto", help="auto, cuda or cpu")
@@ -91,7 +96,7 @@ def _benchmark(args: argparse.Namespace) -> int:
     systems = args.systems or SYSTEMS
     lifting = Lifting(args.teacher, standard_recipes(systems, args.views), _faults(args), args.scout)
     plan = Plan(_questions(args), (lifting,), _with_student(args, systems), args.checkpoint, args.device)
-    results = list(_measured(plan, chosen_seeds, args.workers))
+    results = list(_measured(plan, chosen_seeds, args))
     summary = {"benchmark": "rooms", **report.summary(results), **_asked(plan, args)}
     if args.out:
         save_json(args.out, {**summary, "rows": [row.as_dict() for result in results for row in result.rows]})
@@ -106,7 +111,7 @@ def _ablation(args: argparse.Namespace) -> int:
     chosen_seeds = args.seeds or seeds("10000:10040")
     plan = ablation.plan(_questions(args), args.teacher, _faults(args), args.scout, args.device)
     plan = replace(plan, student=_with_student(args, ("student",)), checkpoint=args.checkpoint)
-    results = list(_measured(plan, chosen_seeds, args.workers))
+    results = list(_measured(plan, chosen_seeds, args))
     summary = {"benchmark": "rooms-ablation", **report.summary(results), **_asked(plan, args)}
     sections = ablation.sections(args.teacher, _faults(args))
     summary["comparisons"] = ablation.comparisons(results, sections)
@@ -120,15 +125,18 @@ def _ablation(args: argparse.Namespace) -> int:
     return 0
 
 
-def _measured(plan: Plan, chosen: Sequence[int], workers: int) -> Iterator[RoomResult]:
+def _measured(plan: Plan, chosen: Sequence[int], args: argparse.Namespace) -> Iterator[RoomResult]:
     """Results room by room, behind a bar on stderr."""
     from tqdm import tqdm
 
-    from mllm_for3d_ros.evaluation.rooms_benchmark import measure_rooms
+    from mllm_for3d_ros.evaluation.kept_rooms import measure_and_keep
+    from mllm_for3d_ros.evaluation.rooms_benchmark import measure_rooms, models_of
 
-    return iter(
-        tqdm(measure_rooms(plan, chosen, workers), "rooms", len(chosen), unit="room", disable=None, leave=False)
-    )
+    measure = partial(measure_rooms, plan, workers=args.workers)
+    results = measure(chosen)
+    if args.keep:
+        results = measure_and_keep(args.keep, f"{plan}\n{models_of(plan)}\n", chosen, measure)
+    return iter(tqdm(results, "rooms", len(chosen), unit="room", disable=None, leave=False))
 
 
 def _questions(args: argparse.Namespace) -> Questions:

@@ -93,7 +93,7 @@ def fault_sections() -> tuple[Section, ...]:
     return tuple(Section(title, f"{SIMULATED}, {title}/", SIMULATED, faults) for title, faults in FAULTS_ALONE.items())
 
 
-def plan(questions: Questions, teacher: str, faults: Faults, scout: Scout = "none", device: str = "auto") -> Plan:
+def plan(questions: Questions, teacher: str, faults: Faults, scout: Scout = "auto", device: str = "auto") -> Plan:
     """All recipes with each of ``sections``, the method and the baseline with each of ``fault_sections``."""
     few = tuple(recipe for recipe in recipes() if recipe.name in COMPARED)
     liftings = [Lifting(one.teacher, recipes(), one.faults, scout, one.prefix) for one in sections(teacher, faults)]

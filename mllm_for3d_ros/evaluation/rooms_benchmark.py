@@ -29,8 +29,7 @@ if TYPE_CHECKING:
 SYSTEMS = ("projection", "lifted", "student", "ceiling")
 SIMULATED = "simulated"
 """Name of the teacher made from the truth with set faults."""
-Scout = Literal["none", "self", "compact"]
-SCOUTS: tuple[Scout, ...] = ("none", "self", "compact")
+Scout = Literal["auto", "none", "self", "compact"]
 
 
 @dataclass(frozen=True)
@@ -64,13 +63,14 @@ class Lifting:
 
     teacher: as for ``load_teacher``, or ``SIMULATED`` with these ``faults``. recipes: see ``LiftingGroup``, also
     for prefix. scout: who helps to choose views: nobody but the teacher's own first answers ("none"), the teacher
-    in a first pass ("self"), or the compact teacher ("compact").
+    in a first pass ("self"), or the compact teacher ("compact"); "auto" is none for a simulated teacher, whose looks
+    are no cheaper than its answers, and else the compact one.
     """
 
     teacher: str
     recipes: tuple[Recipe, ...]
     faults: Faults = field(default_factory=Faults)
-    scout: Scout = "none"
+    scout: Scout = "auto"
     prefix: str = ""
 
 
@@ -154,14 +154,40 @@ def groups_of(plan: Plan) -> tuple[SystemGroup, ...]:
     return tuple(groups)
 
 
+def models_of(plan: Plan) -> tuple[str, ...]:
+    """Names and hashes of the weights that ``groups_of`` would load, without loading them.
+
+    Raises:
+        MLLMFor3DError: one is missing or damaged.
+    """
+    from mllm_for3d_ros.assets import models_dir
+    from mllm_for3d_ros.checkpoint import load_checkpoint
+    from mllm_for3d_ros.student.prediction import CHECKPOINT
+    from mllm_for3d_ros.teachers.registry import fingerprint_of
+
+    named = {name for one in plan.liftings for name in (one.teacher, _scout(one))} - {SIMULATED, "none", "self"}
+    models = [str(fingerprint_of(name)) for name in sorted(named)]
+    if plan.student:
+        card = load_checkpoint(plan.checkpoint or models_dir() / CHECKPOINT, "student")[1]
+        models.append(f"student:{card['sha256']}")
+    return tuple(models)
+
+
 def _lifting_group(lifting: Lifting, plan: Plan) -> LiftingGroup:
     teacher_of, fingerprint = _teacher(lifting.teacher, lifting.faults, plan)
     scout: TeacherOf | Literal["self"] | None = None
-    if lifting.scout == "self" or lifting.scout == lifting.teacher:
+    chosen = _scout(lifting)
+    if chosen in ("self", lifting.teacher):
         scout = "self"
-    elif lifting.scout != "none":
-        scout = _teacher(lifting.scout, lifting.faults, plan)[0]
+    elif chosen != "none":
+        scout = _teacher(chosen, lifting.faults, plan)[0]
     return LiftingGroup(lifting.recipes, teacher_of, fingerprint, lifting.prefix, scout)
+
+
+def _scout(lifting: Lifting) -> Scout:
+    if lifting.scout != "auto":
+        return lifting.scout
+    return "none" if lifting.teacher == SIMULATED else "compact"
 
 
 def _teacher(name: str, faults: Faults, plan: Plan) -> tuple[TeacherOf, str]:

@@ -15,6 +15,7 @@ from mllm_for3d_ros.evaluation.rooms_benchmark import (
     RoomMeter,
     groups_of,
     measure_rooms,
+    models_of,
     standard_recipes,
 )
 from mllm_for3d_ros.evaluation.scoring import score
@@ -105,3 +106,11 @@ def test_a_scout_that_is_the_teacher_is_not_loaded_twice() -> None:
     recipes = standard_recipes(("lifted",), 2)
     (group,) = groups_of(Plan(liftings=(Lifting("simulated", recipes, scout="self"),)))
     assert group.names == ("lifted",) and "hallucination=0.2" in group.fingerprint
+
+
+def test_the_models_of_a_plan_are_known_before_they_are_loaded() -> None:
+    recipes = standard_recipes(("lifted",), 2)
+    plan = Plan(liftings=(Lifting("simulated", recipes), Lifting("compact", recipes)), student=True)
+    teacher, student = models_of(plan)
+    assert teacher == groups_of(plan)[1].fingerprint and student.startswith("student:")
+    assert models_of(Plan(liftings=plan.liftings[:1])) == ()
