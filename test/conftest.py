@@ -3,10 +3,15 @@
 import os
 
 import pytest
+from hypothesis import settings
 
 # Tiny models are slower on several threads than on one, many times so on a busy machine.
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"):
     os.environ.setdefault(_name, "1")
+
+# A test that fails on a busy machine only would tell nothing.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 
 @pytest.fixture(scope="session")
