@@ -32,11 +32,13 @@ from mllm_for3d_ros.recording.topics import (
     choose_color,
     choose_depth,
     choose_pose,
+    require_all,
 )
 from mllm_for3d_ros.types import Frame, Intrinsics
 
 NO_PARTNER = "colour image without depth within max_interval_s"
 NO_DEPTH = "no valid depth"
+DAMAGED = "damaged image"
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,7 @@ class BagRecording:
         self._decoding: Counter[str] = Counter()
         with open_bag(self._path) as reader:
             topics = _survey(reader, self._path)
+            require_all(topics, names)
             self._color, self._depth = choose_color(topics, names), choose_depth(topics, names)
             info = choose_camera_info(topics, names, self._color, self._depth)
             pose = choose_pose(topics, names)
@@ -152,19 +155,28 @@ class BagRecording:
         return pairs
 
     def __iter__(self) -> Iterator[Frame]:
-        """Frames by rising stamp.
+        """Frames by rising stamp; pairs with a damaged image are left out and counted.
 
         Raises:
-            RecordingError: an image cannot be decoded, or does not have the size of its camera.
+            RecordingError: no pair can be decoded, or an image does not have the size of its camera.
         """
         self._decoding = Counter()
+        damage: RecordingError | None = None
         with open_bag(self._path) as reader:
-            for pair, color, depth in self._images(reader):
+            for pair, color_message, depth_message in self._images(reader):
+                try:
+                    color, depth = self._decode_pair(color_message, depth_message)
+                except RecordingError as error:
+                    damage = damage or error
+                    self._decoding[f"{DAMAGED}: {error}"] += 1
+                    continue
                 frame = self._frame(pair, color, depth)
                 if frame.depth.any():
                     yield frame
                 else:
                     self._decoding[NO_DEPTH] += 1
+        if damage is not None and sum(self._decoding.values()) == len(self):
+            raise damage
 
     def _images(self, reader: AnyReader) -> Iterator[tuple[_Pair, Any, Any]]:
         """Pairs in order with their messages; raw images are held only until their pair's turn."""
@@ -187,10 +199,13 @@ class BagRecording:
                 yield self._pairs[turn], color, depth
                 turn += 1
 
-    def _frame(self, pair: _Pair, color_message: Any, depth_message: Any) -> Frame:
+    def _decode_pair(self, color_message: Any, depth_message: Any) -> tuple[np.ndarray, np.ndarray]:
         compressed = self._color.msgtype == COMPRESSED, self._depth.msgtype == COMPRESSED
         color = (images.decode_compressed_color if compressed[0] else images.decode_color)(color_message)
         depth = (images.decode_compressed_depth if compressed[1] else images.decode_depth)(depth_message)
+        return color, depth
+
+    def _frame(self, pair: _Pair, color: np.ndarray, depth: np.ndarray) -> Frame:
         camera = self.intrinsics
         for topic, image in ((self._color, color), (self._depth, depth)):
             if image.shape[:2] != (camera.height, camera.width):

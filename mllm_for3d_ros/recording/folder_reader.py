@@ -30,6 +30,7 @@ from mllm_for3d_ros.types import Frame, Intrinsics
 NO_POSE = "no pose: missing or not finite"
 NO_DEPTH = "no valid depth"
 NO_PARTNER = "colour image without depth"
+DAMAGED = "damaged image"
 
 _COLOR_SUFFIXES = (".jpg", ".jpeg", ".png")
 _INTRINSICS = (
@@ -115,28 +116,33 @@ class FolderRecording:
         return found
 
     def __iter__(self) -> Iterator[Frame]:
-        """Frames by rising number.
+        """Frames by rising number; those with a damaged image are left out and counted.
 
         Raises:
-            RecordingError: an image is unreadable, or sizes do not match.
+            RecordingError: no image can be read, or sizes do not match.
         """
         self._decoding = Counter()
+        damage: RecordingError | None = None
         for files in self._files:
             pose = _read_pose(files.pose)
             if pose is None:
                 self._decoding[NO_POSE] += 1
                 continue
-            depth = as_depth(open_image(files.depth.read_bytes(), str(files.depth)), str(files.depth))
-            depth[depth >= _INVALID_DEPTH] = 0
+            try:
+                color, depth = _read_images(files)
+            except RecordingError as error:
+                damage = damage or error
+                self._decoding[f"{DAMAGED}: {error}"] += 1
+                continue
             if not depth.any():
                 self._decoding[NO_DEPTH] += 1
                 continue
-            color = self._fit_color(files, depth.shape)
             stamp = round(files.number * 1e9 / self._rate)
-            yield Frame(stamp, color, depth, self._camera(depth.shape), pose)
+            yield Frame(stamp, self._fit_color(files, color, depth.shape), depth, self._camera(depth.shape), pose)
+        if damage is not None and sum(self._decoding.values()) == len(self):
+            raise damage
 
-    def _fit_color(self, files: _Files, shape: tuple[int, ...]) -> np.ndarray:
-        color = as_rgb(open_image(files.color.read_bytes(), str(files.color)), str(files.color))
+    def _fit_color(self, files: _Files, color: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
         if color.shape[:2] == shape:
             return color
         if not self._resize:
@@ -153,6 +159,14 @@ class FolderRecording:
             return Intrinsics(640, 480, 585.0, 585.0, 320.0, 240.0).resized(width, height)
         k = self._matrix
         return Intrinsics(width, height, float(k[0, 0]), float(k[1, 1]), float(k[0, 2]), float(k[1, 2]))
+
+
+def _read_images(files: _Files) -> tuple[np.ndarray, np.ndarray]:
+    """Colour [h, w, 3] uint8 and depth [H, W] float32 m of a frame."""
+    color = as_rgb(open_image(files.color.read_bytes(), str(files.color)), str(files.color))
+    depth = as_depth(open_image(files.depth.read_bytes(), str(files.depth)), str(files.depth))
+    depth[depth >= _INVALID_DEPTH] = 0
+    return color, depth
 
 
 def _read_matrix(path: Path) -> np.ndarray:

@@ -94,7 +94,9 @@ def open_image(data: bytes, name: str) -> np.ndarray:
             if image.mode in ("P", "CMYK", "YCbCr", "LA"):
                 return np.asarray(image.convert("RGB"))
             return np.asarray(image)
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
+    except UnidentifiedImageError as error:
+        raise RecordingError(f"{name} is not a readable image (no known format): record or copy it again") from error
+    except (OSError, SyntaxError, ValueError) as error:
         raise RecordingError(f"{name} is not a readable image ({error}): record or copy it again") from error
 
 

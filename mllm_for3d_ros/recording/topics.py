@@ -74,6 +74,30 @@ def listing(topics: Sequence[Topic]) -> str:
     return (", ".join(names[:8]) + more) or "none"
 
 
+def require_all(topics: Sequence[Topic], names: TopicNames) -> None:
+    """Refuse a bag that lacks more than one of colour, depth, camera info and poses, naming all of them.
+
+    A bag that lacks only one is refused, with more to say, where that one is chosen.
+
+    Raises:
+        RecordingError: at least two are neither there nor named.
+    """
+    poses = any(topic.count and topic.msgtype in (*POSE_TYPES, *TF_TYPES) for topic in topics)
+    there = {
+        "colour images": names.color_topic or any(topic.is_color for topic in topics),
+        "depth images": names.depth_topic or any(topic.is_depth for topic in topics),
+        "camera info (intrinsics)": names.camera_info_topic
+        or any(topic.count and topic.msgtype == CAMERA_INFO for topic in topics),
+        "poses (/tf, PoseStamped or Odometry)": names.pose_topic or poses,
+    }
+    missing = [what for what, found in there.items() if not found]
+    if len(missing) > 1:
+        raise RecordingError(
+            f"the bag has no {', no '.join(missing)}: record them, or name topics with color_topic, depth_topic, "
+            f"camera_info_topic and pose_topic; it has {listing(topics)}"
+        )
+
+
 def _named(name: str, option: str, topics: Sequence[Topic], types: Sequence[str]) -> Topic:
     found = next((topic for topic in topics if topic.name == name), None)
     if found is None:

@@ -15,9 +15,10 @@ from bag_support import (
     tf,
 )
 from PIL import Image
+from rosbags.rosbag2 import CompressionMode
 
 from mllm_for3d_ros.errors import RecordingError
-from mllm_for3d_ros.recording.bag_reader import NO_DEPTH, NO_PARTNER
+from mllm_for3d_ros.recording.bag_reader import DAMAGED, NO_DEPTH, NO_PARTNER
 from mllm_for3d_ros.recording.reader import open_recording
 
 S = SECOND
@@ -238,3 +239,41 @@ def test_big_endian_depth(tmp_path: Path) -> None:
     pixels = np.full((6, 8), 1234, dtype=">u2")
     bag = save_bag(tmp_path / "bag", replaced("/cam/depth", image(S, "16UC1", pixels, big_endian=1)))
     assert next(iter(open_recording(bag))).depth[0, 0] == pytest.approx(1.234)
+
+
+def test_a_damaged_image_is_left_out_and_counted(tmp_path: Path) -> None:
+    stamps = [S, 2 * S, 3 * S]
+    pictures = [png(np.full((6, 8, 3), n, np.uint8)) for n in range(3)]
+    pictures[1] = pictures[1][:40]
+    messages = [m for m in camera_messages(stamps) if m[0] != "/cam/color"]
+    messages += [
+        ("/cam/color", stamp, compressed(stamp, "png", data)) for stamp, data in zip(stamps, pictures, strict=True)
+    ]
+    recording = open_recording(save_bag(tmp_path / "bag", [*messages, *TF]))
+    assert [f.stamp_ns for f in recording] == [S, 3 * S]
+    (reason,) = recording.skipped
+    assert reason.startswith(DAMAGED) and recording.skipped[reason] == 1
+
+
+def test_a_bag_of_another_robot_names_all_that_is_missing(tmp_path: Path) -> None:
+    bag = save_bag(tmp_path / "bag", [("/tf", 0, tf(0, 0.0)), ("/slam", 0, pose_stamped(0, 1.0))])
+    with pytest.raises(RecordingError, match=r"no colour images, no depth images, no camera info.*it has /slam") as e:
+        open_recording(bag)
+    assert "\n" not in str(e.value)
+
+
+@pytest.mark.parametrize("mode", [CompressionMode.FILE, CompressionMode.MESSAGE])
+@pytest.mark.parametrize("storage", ["mcap", "sqlite3"])
+def test_compressed_bags(tmp_path: Path, mode: CompressionMode, storage: str) -> None:
+    bag = save_bag(tmp_path / "bag", [*camera_messages([S, 2 * S]), *TF], storage, mode)
+    assert [f.stamp_ns for f in open_recording(bag)] == [S, 2 * S]
+
+
+def test_a_split_bag(tmp_path: Path) -> None:
+    first = save_bag(tmp_path / "run_0", [*camera_messages([S]), TF[0]])
+    second = save_bag(tmp_path / "run_1", [*camera_messages([2 * S]), TF[1]])
+    whole = tmp_path / "run"
+    whole.mkdir()
+    for part in (first, second):
+        (part / f"{part.name}.mcap").rename(whole / f"{part.name}.mcap")
+    assert [f.stamp_ns for f in open_recording(whole)] == [S, 2 * S]

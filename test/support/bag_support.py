@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rosbags.rosbag2 import StoragePlugin, Writer
+from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
 from rosbags.typesys import Stores, get_typestore
 
 STORE = get_typestore(Stores.ROS2_JAZZY)
@@ -85,10 +85,14 @@ def camera_messages(stamps: list[int], depth_mm: int = 1500) -> Messages:
     return messages
 
 
-def save_bag(path: Path, messages: Messages, storage: str = "mcap") -> Path:
+def save_bag(
+    path: Path, messages: Messages, storage: str = "mcap", compression: CompressionMode = CompressionMode.NONE
+) -> Path:
     """Write (topic, log time in ns, message) rows; also topics without messages, given as (topic, -1, type)."""
     plugin = {"mcap": StoragePlugin.MCAP, "sqlite3": StoragePlugin.SQLITE3}[storage]
-    with Writer(path, version=9, storage_plugin=plugin) as writer:
+    bag = Writer(path, version=9, storage_plugin=plugin)
+    bag.set_compression(compression, CompressionFormat.ZSTD)
+    with bag as writer:
         connections: dict[str, Any] = {}
         for topic, stamp, message in messages:
             msgtype = message if stamp < 0 else message.__msgtype__
