@@ -1,0 +1,196 @@
+"""The map's rows grouped into 5 cm cells, kept up to date at a cost that follows the change.
+
+Each cell has a list of the map rows in it. A change of some rows touches their cells only: their means are
+taken anew from the lists, so nothing drifts. Inputs are rounded (``COLOR_STEP`` and the like), so a voxel that
+is seen again and again stops changing, and the floor is a multiple of ``FLOOR_STEP``, found from a histogram.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from mllm_for3d_ros.scene.map_cloud import CloudError
+from mllm_for3d_ros.student import cell_kernels as kernels
+from mllm_for3d_ros.student.key_table import LIMIT, KeyTable, grown
+from mllm_for3d_ros.types import SceneCloud
+
+STUDENT_VOXEL = 0.05
+MIN_WEIGHT = 0.25
+"""Cells with less total weight (about three pixels seen from 3 m) are sensor noise and left out."""
+NEAREST = 0.15
+"""Map rows in a left-out cell take the answer of the nearest kept cell, centres within this distance, m."""
+INPUT_CHANNELS = 8
+COLOR_STEP, NORMAL_STEP, HEIGHT_STEP = 1 / 32, 1 / 16, 0.01
+"""What colours (-1..1), normals and heights (m) are rounded to."""
+FLOOR_STEP = 0.1
+"""The floor is a multiple of this, m: should it rise or sink, every height changes."""
+_FLOOR_SHARE = 0.02
+_TILE = np.int64(~((7 << 42) | (7 << 21) | 7))
+
+
+def _steps() -> np.ndarray:
+    """Differences of keys to the cells within ``NEAREST``, the nearest first."""
+    reach = math.floor(NEAREST / STUDENT_VOXEL + 1e-9)
+    offsets = [
+        o for o in itertools.product(range(-reach, reach + 1), repeat=3) if 0 < sum(c * c for c in o) <= reach**2
+    ]
+    ordered = sorted(offsets, key=lambda o: (sum(c * c for c in o), o))
+    return np.array([(x << 42) + (y << 21) + z for x, y, z in ordered], np.int64)
+
+
+_STEPS = _steps()
+
+
+@dataclass(frozen=True)
+class CellChange:
+    """What an update did.
+
+    voxels: [K] int64 cells that are a voxel now or were one, and whose input changed, appeared or vanished.
+    answered: [A] int64 cells whose answering cell may be another. moved: [R] int64 map rows in another cell.
+    """
+
+    voxels: np.ndarray
+    answered: np.ndarray
+    moved: np.ndarray
+
+
+class Cells:
+    """Cells by row number from 1 (see ``KeyTable``); the kept ones are the student's voxels.
+
+    kept: [capacity] bool. means: [capacity, 9] float32, see ``gather_means``. answer: [capacity] int32 kept
+    cell that answers for a cell, 0 if none is near. cell_of: [rows] int32 cell of each map row. floor: m.
+    """
+
+    def __init__(self, min_weight: float = MIN_WEIGHT) -> None:
+        self.table = KeyTable()
+        self.kept = np.zeros(1, bool)
+        self.means = np.zeros((1, kernels.MEANS), np.float32)
+        self.answer = np.zeros(1, np.int32)
+        self.cell_of = np.zeros(0, np.int32)
+        self.floor = 0.0
+        self._min_weight = min_weight
+        self._inputs = np.zeros((1, INPUT_CHANNELS), np.float32)
+        self._heights = np.zeros(1, np.int32)
+        self._head = np.full(1, -1, np.int32)
+        self._following = np.zeros(0, np.int32)
+        self._marks = np.zeros(1, np.int32)
+        self._stamp = 0
+        self._rows = 0
+        self._histogram: dict[int, int] = {}
+
+    def __len__(self) -> int:
+        return self.table.count
+
+    @property
+    def waste(self) -> float:
+        """Share of the cells that no map row is in any more."""
+        return float(np.mean(self._head[1 : len(self)] < 0)) if len(self) > 1 else 0.0
+
+    def inputs(self, cells: np.ndarray) -> np.ndarray:
+        """[K, 8] float32 inputs of the network: colour -1..1, normal, height above the floor in m, one."""
+        inputs = self._inputs[cells]
+        inputs[:, 6] = self._heights[cells] * HEIGHT_STEP - self.floor
+        return inputs
+
+    def update(self, cloud: SceneCloud, rows: np.ndarray) -> CellChange:
+        """Take over ``cloud``, of which only ``rows`` [K] int64 (rising) and rows past the last one's end changed.
+
+        Raises:
+            CloudError: a point lies more than 52 km from the origin.
+        """
+        known, count = self._rows, len(cloud)
+        rows = np.concatenate([rows[rows < min(known, count)], np.arange(known, count)])
+        keys = np.empty(len(rows), np.int64)
+        if not kernels.keys_of(cloud.points, rows, STUDENT_VOXEL, keys):
+            raise CloudError(f"the map reaches farther than {LIMIT * STUDENT_VOXEL / 1000:.0f} km: shift its origin")
+        self.cell_of, self._following = grown(self.cell_of, count), grown(self._following, count)
+        cells = np.empty(len(rows), np.int32)
+        order = np.argsort(keys & _TILE)  # what is near in space gets near rows
+        cells[order] = self.table.find_or_add(keys[order])
+        self._make_room(len(self.table.keys))
+        moved = np.flatnonzero(self.cell_of[rows] != cells)
+        gone = np.arange(count, known)
+        touched = np.concatenate([cells, self.cell_of[rows[moved]], self.cell_of[gone]])
+        touched = np.unique(touched[touched > 0]).astype(np.int64)
+        kernels.leave(np.concatenate([rows[moved], gone]), self.cell_of, self._head, self._following)
+        kernels.join(rows[moved], cells[moved], self.cell_of, self._head, self._following)
+        self._rows = count
+        return self._renew(cloud, touched, rows[moved])
+
+    def _make_room(self, size: int) -> None:
+        self.kept, self.means, self.answer = (grown(a, size) for a in (self.kept, self.means, self.answer))
+        self._inputs, self._heights = grown(self._inputs, size), grown(self._heights, size)
+        self._head, self._marks = grown(self._head, size, -1), grown(self._marks, size)
+
+    def _renew(self, cloud: SceneCloud, touched: np.ndarray, moved: np.ndarray) -> CellChange:
+        """Means, inputs, floor and answers after the lists of ``touched`` changed."""
+        means, totals = np.empty((len(touched), kernels.MEANS), np.float32), np.empty(len(touched))
+        kernels.gather_means(touched, (self._head, self._following), kernels.values_of(cloud), means, totals)
+        was, now = self.kept[touched], (totals >= self._min_weight) & (totals > 0)
+        inputs, heights = _rounded(means)
+        differs = (inputs != self._inputs[touched]).any(1) | (heights != self._heights[touched])
+        changed = touched[(was != now) | (now & differs)]
+        self._count_heights(self._heights[touched[was]], -1)
+        self._count_heights(heights[now], 1)
+        self.kept[touched], self.means[touched] = now, means
+        self._inputs[touched], self._heights[touched] = inputs, heights
+        floor = self._find_floor()
+        if floor != self.floor:
+            self.floor = floor
+            changed = np.union1d(changed, np.flatnonzero(self.kept[: len(self)]))
+        return CellChange(changed, self._answer(touched, touched[was != now]), moved)
+
+    def _answer(self, touched: np.ndarray, flipped: np.ndarray) -> np.ndarray:
+        """Find who answers for the cells ``touched`` and those of noise near the ``flipped``; returns all of them."""
+        around = np.flatnonzero(~self.kept[1 : len(self)] & (self._head[1 : len(self)] >= 0)) + 1
+        if 8 * len(flipped) < len(around):
+            found = np.empty(len(around), np.int64)
+            self._stamp += 1
+            number = kernels.left_out_near(
+                flipped,
+                self.table.keys,
+                self.table.table,
+                self.kept,
+                self._head,
+                _STEPS,
+                self._marks,
+                self._stamp,
+                found,
+            )
+            around = found[:number]
+        elif not len(flipped):
+            around = around[:0]
+        answered = np.union1d(touched, around)
+        kernels.answer_for(answered, self.table.keys, self.table.table, self.kept, _STEPS, self.answer)
+        return answered
+
+    def _count_heights(self, heights: np.ndarray, sign: int) -> None:
+        values, counts = np.unique(heights, return_counts=True)
+        for value, count in zip(values.tolist(), counts.tolist(), strict=True):
+            left = self._histogram.get(value, 0) + sign * count
+            if left:
+                self._histogram[value] = left
+            else:
+                del self._histogram[value]
+
+    def _find_floor(self) -> float:
+        """The height that ``_FLOOR_SHARE`` of the voxels lie at or below, rounded; 0 where there is none."""
+        needed, seen = _FLOOR_SHARE * sum(self._histogram.values()), 0
+        for height in sorted(self._histogram):
+            seen += self._histogram[height]
+            if seen >= needed:
+                return round(height * HEIGHT_STEP / FLOOR_STEP) * FLOOR_STEP
+        return 0.0
+
+
+def _rounded(means: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Inputs [K, 8] float32 without the height, and the heights [K] int32 in steps, of the means of cells."""
+    inputs = np.zeros((len(means), INPUT_CHANNELS), np.float32)
+    inputs[:, :3] = np.rint((means[:, 3:6] / 127.5 - 1.0) / COLOR_STEP) * COLOR_STEP
+    inputs[:, 3:6] = np.rint(means[:, 6:9] / NORMAL_STEP) * NORMAL_STEP
+    inputs[:, 7] = 1.0
+    return inputs, np.rint(means[:, 2] / HEIGHT_STEP).astype(np.int32)

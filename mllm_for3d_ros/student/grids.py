@@ -1,0 +1,135 @@
+"""The coarser grids above the cells: who is whose parent, child and neighbour, extended where the map grows.
+
+Rows are never taken back. One whose voxel vanished stays in the tables; its features are zero, so it adds
+nothing to any sum, which is what a missing voxel does.
+"""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+from numba import njit
+
+from mllm_for3d_ros.student.key_table import OPTIONS, KeyTable, find, grown
+
+_OFFSETS = tuple(itertools.product((-1, 0, 1), repeat=3))
+_DELTAS = np.array([(x << 42) + (y << 21) + z for x, y, z in _OFFSETS], np.int64)
+"""Differences of keys to the 27 neighbours, in the order of the kernels of ``SubmanifoldConv``."""
+
+
+@njit(**OPTIONS)
+def _connect(first, deltas, keys, table, count, neighbours):  # type: ignore[no-untyped-def]
+    """Fill the neighbours of the rows from ``first`` on, and enter those rows with their neighbours."""
+    mask = np.int64(table.size - 1)
+    for row in range(first, count):
+        for k in range(27):
+            other = find(keys[row] + deltas[k], table, mask, keys)
+            neighbours[row, k] = other
+            if other != 0:
+                neighbours[other, 26 - k] = row
+
+
+@njit(**OPTIONS)
+def _spread(rows, links, marks, stamp, out, count):  # type: ignore[no-untyped-def]
+    """Append what ``links[rows]`` names (0 for nothing) to ``out``, each once; returns how many are in it."""
+    for row in rows:
+        for k in range(links.shape[1]):
+            other = links[row, k]
+            if other != 0 and marks[other] != stamp:
+                marks[other] = stamp
+                out[count] = other
+                count += 1
+    return count
+
+
+class Grid:
+    """One level above the cells.
+
+    alive: [capacity] bool, whether a row is a voxel now. neighbours: [capacity, 27] int32 rows, 0 where there
+    is none. children: [capacity, 8] int32 rows of the next finer level, by octant 4 x + 2 y + z.
+    """
+
+    def __init__(self) -> None:
+        self.table = KeyTable()
+        self.alive = np.zeros(1, bool)
+        self.neighbours = np.zeros((1, 27), np.int32)
+        self.children = np.zeros((1, 8), np.int32)
+
+    def adopt(self, keys: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """Give parents to finer ``rows`` with ``keys`` (both [K]); returns the rows of the parents, [K] int32."""
+        known = self.table.count
+        octant = ((keys >> 42) & 1) << 2 | ((keys >> 21) & 1) << 1 | (keys & 1)
+        parents = self.table.find_or_add(halved(keys))
+        size = len(self.table.keys)
+        self.alive, self.children = grown(self.alive, size), grown(self.children, size)
+        self.neighbours = grown(self.neighbours, size)
+        self.children[parents, octant] = rows
+        _connect(known, _DELTAS, self.table.keys, self.table.table, self.table.count, self.neighbours)
+        return parents
+
+
+def halved(keys: np.ndarray) -> np.ndarray:
+    """Keys [K] of the cells twice as large that ``keys`` lie in; every level halves the bias too."""
+    bits = np.int64((1 << 20) - 1)
+    return (((keys >> 43) & bits) << 42) | (((keys >> 22) & bits) << 21) | ((keys >> 1) & bits)
+
+
+class GridTree:
+    """The levels above the cells of a map; level 0 are the cells themselves (see ``cells.Cells``).
+
+    grids: of levels 1 to ``levels`` - 1. parents: for each level but the last, [capacity] int32 row of the
+    parent, 0 for none.
+    """
+
+    def __init__(self, levels: int) -> None:
+        self.grids = [Grid() for _ in range(levels - 1)]
+        self.parents = [np.zeros(1, np.int32) for _ in range(levels - 1)]
+        self._marks = [np.zeros(1, np.int32) for _ in range(levels)]
+        self._stamp = 0
+
+    def update(self, keys: np.ndarray, kept: np.ndarray, changed: np.ndarray) -> None:
+        """Take over that the cells ``changed`` [K] int64 are, or are no longer, ``kept``.
+
+        Args:
+            keys: [capacity] int64 of the cells by row.
+            kept: [capacity] bool.
+            changed: rows of cells.
+        """
+        alive = kept
+        for level, grid in enumerate(self.grids):
+            self.parents[level] = grown(self.parents[level], len(keys))
+            orphans = changed[self.parents[level][changed] == 0]
+            self.parents[level][orphans] = grid.adopt(keys[orphans], orphans)
+            changed = np.unique(self.parents[level][changed]).astype(np.int64)
+            grid.alive[changed] = alive[grid.children[changed]].any(1)
+            keys, alive = grid.table.keys, grid.alive
+        for level, size in enumerate([len(kept), *(len(grid.alive) for grid in self.grids)]):
+            self._marks[level] = grown(self._marks[level], size)
+
+    def joined(self, level: int, *groups: np.ndarray) -> np.ndarray:
+        """[K] int64 rows of a level that are in any of ``groups``, rising; so are those of the methods below."""
+        return self._collect(level, [(group, None) for group in groups])
+
+    def above(self, level: int, rows: np.ndarray) -> np.ndarray:
+        """Rows of ``level`` that are parents of ``rows`` of the finer one."""
+        return self._collect(level, [(rows, self.parents[level - 1][:, None])])
+
+    def around(self, level: int, rows: np.ndarray, *more: np.ndarray) -> np.ndarray:
+        """``rows`` of a level with all that touch them, and ``more`` rows of it."""
+        return self._collect(level, [(rows, self.grids[level - 1].neighbours), *((one, None) for one in more)])
+
+    def below(self, level: int, rows: np.ndarray, *more: np.ndarray) -> np.ndarray:
+        """Rows of ``level`` that are children of ``rows`` of the coarser one, and ``more`` rows of it."""
+        return self._collect(level, [(rows, self.grids[level].children), *((one, None) for one in more)])
+
+    def _collect(self, level: int, groups: list[tuple[np.ndarray, np.ndarray | None]]) -> np.ndarray:
+        marks = self._marks[level]
+        self._stamp += 1
+        room = min(len(marks), sum(len(rows) * (1 if links is None else links.shape[1]) for rows, links in groups))
+        out, count = np.empty(room, np.int64), 0
+        for rows, links in groups:
+            named = rows.astype(np.int32)[:, None] if links is None else links
+            chosen = np.arange(len(rows)) if links is None else rows
+            count = _spread(chosen, named, marks, self._stamp, out, count)
+        return np.sort(out[:count])
