@@ -39,3 +39,7 @@ class LabelStoreError(MLLMFor3DError):
 
 class DatasetError(MLLMFor3DError):
     """A benchmark's files, or predictions for it, are missing, damaged or do not fit each other."""
+
+
+class TrainingError(MLLMFor3DError):
+    """A training cannot start or go on: its configuration, its scenes, or numbers that are not finite."""

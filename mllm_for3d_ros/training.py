@@ -1,13 +1,14 @@
 """The stages that make the shipped models, from phrases and rooms to safetensors with cards.
 
-Teacher and student see disjoint rooms (see ``seeds``). The student's stage reads pseudo-labels only.
+Teacher and student see disjoint rooms (see ``seeds``). The student's stage reads pseudo-labels only, but for its
+supervised twin (labels "truth"), which is there to be compared with and is never shipped.
 """
 
 from __future__ import annotations
 
 import datetime
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import cache
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from tqdm import tqdm
 from mllm_for3d_ros.checkpoint import fill_module, load_checkpoint, save_checkpoint
 from mllm_for3d_ros.errors import CheckpointError
 from mllm_for3d_ros.evaluation.text_benchmark import text_accuracy
+from mllm_for3d_ros.evaluation.twin_scenes import make_twin_scene
 from mllm_for3d_ros.language.phrase_tokens import train_text_head
 from mllm_for3d_ros.language.sentence_encoder import SentenceEncoder
 from mllm_for3d_ros.language.text_head import TextHead
@@ -25,19 +27,20 @@ from mllm_for3d_ros.rooms.phrase_bank import phrase_tensors
 from mllm_for3d_ros.rooms.views import ROOMS_PER_SHARD, load_shards, render_shard
 from mllm_for3d_ros.rooms.vocabulary import CLASS_NAMES
 from mllm_for3d_ros.seeds import STUDENT, TEACHER, check_seeds
-from mllm_for3d_ros.student.calibration import calibrate
+from mllm_for3d_ros.student.fitting import HELD_OUT, Place, fit
 from mllm_for3d_ros.student.network import StudentNetwork
 from mllm_for3d_ros.student.prediction import CHECKPOINT as STUDENT_FILE
 from mllm_for3d_ros.student.scene_store import make_scene
-from mllm_for3d_ros.student.training import StudentSettings, StudentTraining
+from mllm_for3d_ros.student.settings import StudentSettings
 from mllm_for3d_ros.teachers.compact.network import PixelEmbedder
 from mllm_for3d_ros.teachers.compact.teacher import CHECKPOINT as TEACHER_FILE
 from mllm_for3d_ros.teachers.compact.teacher import CompactTeacher
 from mllm_for3d_ros.teachers.compact.training import TeacherSettings, TeacherTraining
 
 VIEWS_PER_ROOM = 8
-CALIBRATION_SHARE = 16
-"""One training scene in this many is kept for the student's thresholds."""
+PSEUDO, TRUTH = "teacher", "truth"
+SCENE_FOLDERS = {PSEUDO: "scenes", TRUTH: "scenes_truth"}
+STUDENT_NAMES = {PSEUDO: "student", TRUTH: "student_truth"}
 
 
 def train_text(work: Path, seed: int = 0, start: Path | None = None) -> dict[str, float]:
@@ -93,26 +96,36 @@ def train_teacher(work: Path, models: Path, steps: int, seed: int, start: Path |
     )
 
 
-def make_scenes(work: Path, models: Path, rooms: int, workers: int) -> None:
-    """Record and pseudo-label the student's rooms; scenes that exist are kept."""
+def make_scenes(work: Path, models: Path, rooms: int, workers: int, labels: str = PSEUDO) -> None:
+    """Record and label the student's rooms; scenes that exist are kept.
+
+    ``labels``: "teacher" lifts the teacher's answers, into ``work``/scenes; "truth" takes 3D ground truth instead,
+    into ``work``/scenes_truth, for the supervised twin that the student is compared with.
+    """
     seeds = range(STUDENT.start, STUDENT.start + rooms)
     check_seeds(seeds, STUDENT, "the student")
-    folder = work / "scenes"
+    folder = work / SCENE_FOLDERS[labels]
     folder.mkdir(parents=True, exist_ok=True)
     with ProcessPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-        jobs = [pool.submit(_scene, seed, folder, models / TEACHER_FILE) for seed in seeds]
+        if labels == TRUTH:
+            jobs = [pool.submit(_twin_scene, seed, folder, work / SCENE_FOLDERS[PSEUDO]) for seed in seeds]
+        else:
+            jobs = [pool.submit(_scene, seed, folder, models / TEACHER_FILE) for seed in seeds]
         for job in tqdm(jobs, desc="labelling", unit="scene"):
             job.result()
 
 
-def train_student(work: Path, models: Path, steps: int, seed: int, start: Path | None = None) -> None:
-    """Train the student on the pseudo-labels, set its thresholds, and write model and card."""
-    paths = sorted((work / "scenes").glob("scene_?????.npz"))
-    if len(paths) < CALIBRATION_SHARE:
-        raise CheckpointError(f"{len(paths)} labelled scenes in {work / 'scenes'}; run: mllm-for3d train scenes")
-    kept_out = paths[::CALIBRATION_SHARE]
-    encoder = SentenceEncoder.load()
-    embeddings = phrase_tensors("train", encoder).embeddings
+def train_student(
+    work: Path, models: Path, steps: int, seed: int, start: Path | None = None, labels: str = PSEUDO
+) -> None:
+    """Train the student on the pseudo-labels, set its thresholds, and write model and card.
+
+    ``labels``: "truth" trains the supervised twin on ``work``/scenes_truth, and writes student_truth.safetensors.
+    """
+    folder = work / SCENE_FOLDERS[labels]
+    paths = sorted(folder.glob("scene_?????.npz"))
+    if len(paths) < HELD_OUT:
+        raise CheckpointError(f"{len(paths)} labelled scenes in {folder}; run: mllm-for3d train scenes{_asked(labels)}")
     text_head = _teacher_text_head(models)
     torch.manual_seed(seed)
     network = StudentNetwork(text_head.classes)
@@ -122,20 +135,18 @@ def train_student(work: Path, models: Path, steps: int, seed: int, start: Path |
         tensors, _ = load_checkpoint(start / STUDENT_FILE, "student")
         network.load_state_dict({k: v for k, v in tensors.items() if not k.startswith("projector.")}, strict=False)
     network.projector.load_state_dict(text_head.state_dict())
-    training = StudentTraining([p for p in paths if p not in kept_out], embeddings, network, work, settings)
-    with tqdm(total=steps, desc="student", unit="step") as bar:
-        trained = training.run(lambda step, losses: _advance(bar, step, _losses(losses)))
-    thresholds, figures = calibrate(trained, kept_out, embeddings)
-    _, teacher_card = load_checkpoint(models / TEACHER_FILE, "teacher")
+    texts = [phrase.text for phrase in bank("train")]
+    fitted = fit(paths, texts, network, settings, Place(work, STUDENT_NAMES[labels]))
     save_checkpoint(
-        models / STUDENT_FILE,
-        trained.state_dict(),
-        _card("student", settings, start / STUDENT_FILE if start else None)
+        models / f"{STUDENT_NAMES[labels]}.safetensors",
+        fitted.network.state_dict(),
+        _card("student", settings, start / STUDENT_FILE if start else None, _asked(labels))
         | {
-            "data": f"{len(paths) - len(kept_out)} Rooms recordings of 36 frames from seed {STUDENT.start} on",
-            "labels": f"pseudo-labels lifted from teacher {teacher_card['sha256'][:16]}; no 3D annotation",
-            "thresholds": thresholds,
-            "pseudo_label_figures": figures,
+            "data": f"{fitted.scenes} Rooms recordings of 36 frames from seed {STUDENT.start} on",
+            "labels": _labels_said(labels, models),
+            "thresholds": fitted.thresholds,
+            "pseudo_label_figures" if labels == PSEUDO else "ground_truth_figures": fitted.figures,
+            "skipped_steps": fitted.skipped,
         },
     )
 
@@ -170,14 +181,34 @@ def _scene(seed: int, folder: Path, checkpoint: Path) -> None:
         make_scene(seed, _labelling_teacher(checkpoint), bank("train")).save(path)
 
 
-def _card(kind: str, settings: TeacherSettings | StudentSettings, start: Path | None) -> dict[str, object]:
+def _twin_scene(seed: int, folder: Path, twins_of: Path) -> None:
+    path = folder / f"scene_{seed:05d}.npz"
+    if not path.exists():
+        make_twin_scene(seed, bank("train"), twins_of / path.name).save(path)
+
+
+def _asked(labels: str) -> str:
+    """The option of the command line that asks for ``labels``."""
+    return "" if labels == PSEUDO else f" --labels {labels}"
+
+
+def _labels_said(labels: str, models: Path) -> str:
+    if labels == TRUTH:
+        return "supervised by 3D ground truth: for comparison only"
+    _, teacher_card = load_checkpoint(models / TEACHER_FILE, "teacher")
+    return f"pseudo-labels lifted from teacher {teacher_card['sha256'][:16]}; no 3D annotation"
+
+
+def _card(
+    kind: str, settings: TeacherSettings | StudentSettings, start: Path | None, options: str = ""
+) -> dict[str, object]:
     """What every card says; ``start`` is the checkpoint that the training went on from."""
-    command = f"mllm-for3d train {kind} --steps {settings.steps} --seed {settings.seed}"
+    command = f"mllm-for3d train {kind} --steps {settings.steps} --seed {settings.seed}{options}"
     card: dict[str, object] = {
         "kind": kind,
         "date": datetime.date.today().isoformat(),
         "classes": list(CLASS_NAMES),
-        "settings": dict(vars(settings)),
+        "settings": asdict(settings),
         "command": command + (" --start FOLDER" if start else ""),
         "licence": "Apache-2.0",
     }
@@ -189,7 +220,3 @@ def _card(kind: str, settings: TeacherSettings | StudentSettings, start: Path | 
 def _advance(bar: tqdm, step: int, text: str) -> None:
     bar.set_postfix_str(text, refresh=False)
     bar.update(step - bar.n)
-
-
-def _losses(losses: dict[str, float]) -> str:
-    return " ".join(f"{name} {value:.3f}" for name, value in losses.items())

@@ -28,6 +28,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--models", type=Path, default=None, help="folder for finished models (default: WORK/models)")
     parser.add_argument("--rooms", type=int, default=None, help="number of rooms (views: 2000, scenes: 320)")
     parser.add_argument("--steps", type=int, default=None, help="training steps (teacher: 4200, student: 2000)")
+    parser.add_argument(
+        "--labels",
+        choices=("teacher", "truth"),
+        default="teacher",
+        help="of scenes and student; truth: the twin supervised by 3D ground truth, for comparison only",
+    )
     parser.add_argument("--workers", type=int, default=2, help="processes that render (default: 2)")
     parser.add_argument("--start", type=Path, metavar="FOLDER", help="models to go on from, e.g. those in models/")
     parser.add_argument("--seed", type=int, default=0, help="seed of the training (default: 0)")
@@ -46,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
     elif args.stage == "teacher":
         training.train_teacher(args.work, models, args.steps or 4200, args.seed, args.start)
     elif args.stage == "scenes":
-        training.make_scenes(args.work, models, args.rooms or 320, args.workers)
+        training.make_scenes(args.work, models, args.rooms or 320, args.workers, args.labels)
     else:
-        training.train_student(args.work, models, args.steps or 2000, args.seed, args.start)
+        training.train_student(args.work, models, args.steps or 2000, args.seed, args.start, args.labels)
     return 0

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterable
 
 import numpy as np
 import torch
@@ -20,9 +19,9 @@ PRESENCE_THRESHOLDS = tuple(np.round(np.arange(0.05, 1.0, 0.05), 2).tolist())
 
 
 def calibrate(
-    network: StudentNetwork, paths: Sequence[Path], embeddings: torch.Tensor
+    network: StudentNetwork, scenes: Iterable[TrainingScene], embeddings: torch.Tensor
 ) -> tuple[dict[str, float], dict[str, float]]:
-    """Choose thresholds on the scenes of ``paths``; ``embeddings`` [P, 384] are those of the phrase bank.
+    """Choose thresholds on ``scenes``; ``embeddings`` [P, 384] are those of the phrases that they name.
 
     Returns:
         thresholds: "mask" of the best mean IoU against the pseudo-labels, "presence" of the best mean of
@@ -32,8 +31,9 @@ def calibrate(
     overlaps: list[list[float]] = []
     presence: list[float] = []
     wanted: list[bool] = []
-    for path in paths:
-        scene = TrainingScene.load(path)
+    count = 0
+    for scene in scenes:
+        count += 1
         logits, guess = predict(network, scene, embeddings)
         presence += guess.tolist()
         wanted += (scene.presence >= PRESENT).tolist()
@@ -48,7 +48,7 @@ def calibrate(
     best_presence = int(np.flatnonzero(np.array(balanced) >= max(balanced) - ALIKE)[-1])
     thresholds = {"mask": MASK_THRESHOLDS[best_mask], "presence": PRESENCE_THRESHOLDS[best_presence]}
     figures = {
-        "scenes": len(paths),
+        "scenes": count,
         "mean_iou_to_pseudo_labels": round(float(mean[best_mask]), 4),
         "balanced_presence_accuracy": round(balanced[best_presence], 4),
     }

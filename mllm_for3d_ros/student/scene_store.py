@@ -1,6 +1,7 @@
 """The student's training scenes on disk: one .npz each, made from Rooms recordings and the teacher.
 
 No 3D ground truth is read here: a scene holds what a robot would have (a map) and what the teacher said.
+``store_scenes`` makes the same of label stores, whatever the recording and the teacher.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mllm_for3d_ros.errors import TrainingError
 from mllm_for3d_ros.lifting.label_scene import label_scene, lift_features
 from mllm_for3d_ros.lifting.lift_scene import prepare_scene
 from mllm_for3d_ros.lifting.settings import LiftSettings
@@ -18,20 +20,26 @@ from mllm_for3d_ros.rooms.mesh import rotation_z
 from mllm_for3d_ros.rooms.recording import RoomsRecording
 from mllm_for3d_ros.rooms.vocabulary import CLASS_NAMES
 from mllm_for3d_ros.scene.voxel_map import VoxelMap
-from mllm_for3d_ros.student.voxels import voxelise
+from mllm_for3d_ros.student.mapped_arrays import map_arrays
+from mllm_for3d_ros.student.voxels import StudentVoxels, voxelise
 from mllm_for3d_ros.teachers.compact.teacher import CompactTeacher
-from mllm_for3d_ros.types import Frame
+from mllm_for3d_ros.types import Frame, PseudoLabel
 
 UNSEEN = 255
+LABEL_SCALE, CONFIDENCE_SCALE = 254, 255
 _FRAMES, _VIEW_STEP = 36, 2
 _OUTSIDE_PHRASES = 5
 
 
 @dataclass(frozen=True)
 class TrainingScene:
-    """coords [M, 3] int32, inputs [M, 8] float16; labels [Q, M] uint8 (probability x 254, ``UNSEEN``);
-    phrases [Q] int64 rows of the phrase bank; queries [Q, 64] float16 unified tokens (0 if none);
-    presence [Q] float32; features [M, 64] float16 lifted 2D features; seen [M] bool.
+    """A voxelised map of M voxels with its Q lifted answers.
+
+    coords [M, 3] int32, inputs [M, 8] float16; labels [Q, M] uint8 (probability x 254, ``UNSEEN``);
+    phrases [Q] int64 rows of a table of phrases; queries [Q, D] float16 unified tokens (0 if none);
+    presence [Q] float32; features [M, D] float16 lifted 2D features; seen [M] bool: has features;
+    confidence [Q, M] uint8 (x 255), None in files of earlier versions: all voxels are trusted alike;
+    texts [Q] the phrases themselves, None in files of earlier versions: rows of the bank's training phrases.
     """
 
     coords: np.ndarray
@@ -42,18 +50,41 @@ class TrainingScene:
     presence: np.ndarray
     features: np.ndarray
     seen: np.ndarray
+    confidence: np.ndarray | None = None
+    texts: np.ndarray | None = None
 
     def save(self, path: Path) -> None:
-        """Write to ``path`` in one step."""
+        """Write to ``path`` in one step, uncompressed."""
         partial = path.with_suffix(".partial.npz")
-        np.savez(partial, **vars(self))
+        np.savez(partial, **{name: array for name, array in vars(self).items() if array is not None})
         partial.rename(path)
 
     @classmethod
     def load(cls, path: Path) -> TrainingScene:
-        """Read what ``save`` wrote."""
-        with np.load(path) as stored:
-            return cls(**dict(stored))
+        """What ``save`` wrote, its arrays read-only and mapped into memory: they are read as they are used.
+
+        Raises:
+            TrainingError: the file is missing or no training scene.
+        """
+        try:
+            return cls(**map_arrays(path))
+        except (OSError, ValueError, TypeError) as cause:
+            raise TrainingError(f"{path} is no training scene ({cause}); delete it and make it again") from cause
+
+
+@dataclass(frozen=True)
+class RecordedRoom:
+    """What is known of a room without any teacher.
+
+    recording: in the room's own frame. turn: [4, 4] from there to the map frame. frames: in the map frame.
+    voxels: of the map. phrases: rows of the bank, one a class and some for things outside the vocabulary.
+    """
+
+    recording: RoomsRecording
+    turn: np.ndarray
+    frames: list[Frame]
+    voxels: StudentVoxels
+    phrases: np.ndarray
 
 
 def draw_phrases(bank: tuple[Phrase, ...], rng: np.random.Generator) -> np.ndarray:
@@ -65,36 +96,66 @@ def draw_phrases(bank: tuple[Phrase, ...], rng: np.random.Generator) -> np.ndarr
     return np.array(rows + rng.choice(by_class[None], _OUTSIDE_PHRASES, replace=False).tolist())
 
 
-def make_scene(seed: int, teacher: CompactTeacher, bank: tuple[Phrase, ...]) -> TrainingScene:
-    """Record room ``seed``, map it (in a map frame turned about z in every second room), and label it."""
+def record_room(seed: int, bank: tuple[Phrase, ...]) -> RecordedRoom:
+    """Record room ``seed``, map it (in a map frame turned about z in every second room), and draw phrases."""
     rng = np.random.default_rng([11, seed])
     turn = np.eye(4)
     turn[:3, :3] = rotation_z(rng.uniform(-np.pi, np.pi) if seed % 2 else 0.0)
-    frames = [
-        Frame(f.stamp_ns, f.color, f.depth, f.intrinsics, turn @ f.camera_to_world)
-        for f in RoomsRecording(seed, frames=_FRAMES)
-    ]
+    recording = RoomsRecording(seed, frames=_FRAMES)
+    frames = [Frame(f.stamp_ns, f.color, f.depth, f.intrinsics, turn @ f.camera_to_world) for f in recording]
     voxel_map = VoxelMap()
     for frame in frames:
         voxel_map.integrate(frame)
     voxels = voxelise(voxel_map.snapshot())
-    rows = draw_phrases(bank, rng)
-    views = frames[::_VIEW_STEP]
+    return RecordedRoom(recording, turn, frames, voxels, draw_phrases(bank, rng))
+
+
+def make_scene(seed: int, teacher: CompactTeacher, bank: tuple[Phrase, ...]) -> TrainingScene:
+    """Record room ``seed`` and label it with the teacher's lifted answers."""
+    room = record_room(seed, bank)
+    voxels, views = room.voxels, room.frames[::_VIEW_STEP]
     scene = prepare_scene(voxels.points, voxels.normals, voxels.colors, views)
-    texts, settings = [bank[row].text for row in rows], LiftSettings(views=len(views))
+    texts, settings = [bank[row].text for row in room.phrases], LiftSettings(views=len(views))
     lifted = [one.label for one in label_scene(scene, views, teacher, texts, settings)]
     maps = [answer.features for answer in teacher.answer(views, texts[0]) if answer.features is not None]
     features, seen = lift_features(scene, range(len(maps)), maps)
-    probability = np.stack([label.probability for label in lifted])
-    labels = np.where(np.isnan(probability), UNSEEN, np.nan_to_num(probability) * 254).round().astype(np.uint8)
-    queries = [np.zeros(teacher.token_dim) if label.query is None else label.query for label in lifted]
+    return scene_of_labels(voxels, room.phrases, lifted, features, seen > 0, teacher.token_dim)
+
+
+def scene_of_labels(
+    voxels: StudentVoxels,
+    phrases: np.ndarray,
+    lifted: list[PseudoLabel],
+    features: np.ndarray,
+    seen: np.ndarray,
+    token_dim: int,
+) -> TrainingScene:
+    """A training scene of Q labels that speak of its voxels.
+
+    Args:
+        voxels: M of them.
+        phrases: [Q] rows of a table of phrases.
+        lifted: Q labels.
+        features: [M, D] lifted 2D features; D is 0 if there are none.
+        seen: [M] bool, which voxels have features.
+        token_dim: length of the tokens.
+    """
+    queries = [np.zeros(token_dim) if label.query is None else label.query for label in lifted]
     return TrainingScene(
         coords=voxels.coords,
         inputs=voxels.inputs.astype(np.float16),
-        labels=labels,
-        phrases=rows,
+        labels=np.stack([as_bytes(label.probability) for label in lifted]),
+        phrases=phrases,
         queries=np.stack(queries).astype(np.float16),
         presence=np.array([label.presence for label in lifted], np.float32),
         features=features.astype(np.float16),
-        seen=seen > 0,
+        seen=seen,
+        confidence=np.stack([(label.confidence * CONFIDENCE_SCALE).round().astype(np.uint8) for label in lifted]),
+        texts=np.array([label.instruction for label in lifted]),
     )
+
+
+def as_bytes(probability: np.ndarray) -> np.ndarray:
+    """Probabilities (NaN: unknown) as uint8, see ``TrainingScene``."""
+    known = (np.nan_to_num(probability) * LABEL_SCALE).round()
+    return np.where(np.isnan(probability), UNSEEN, known).astype(np.uint8)
