@@ -1,4 +1,4 @@
-"""Build hook of pip: besides the Python modules, the ROS interfaces and the ament share folder.
+"""Build hook of pip: besides the Python modules, the ROS interfaces, the sparse engine and the ament share folder.
 
 On a robot ``colcon build`` uses CMakeLists.txt instead and never runs this file.
 """
@@ -15,6 +15,8 @@ from setuptools.command.build_py import build_py
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE / "tools"))
 
+from engine_build import FOLDER as ENGINE_FOLDER  # noqa: E402
+from engine_build import build_engine  # noqa: E402
 from rosidl_build import KINDS, InterfacePackage, build_interfaces  # noqa: E402
 
 NAME = "mllm_for3d_ros"
@@ -39,16 +41,18 @@ if not tf2_msgs_is_foreign():
     INTERFACE_PACKAGES.append(InterfacePackage.find("tf2_msgs", TF2_MSGS))
 
 
-class BuildModulesAndInterfaces(build_py):
-    """Also builds the interface packages: into the wheel, or beside the sources for ``pip install -e``."""
+class BuildModulesAndLibraries(build_py):
+    """Also builds interfaces and sparse engine: into the wheel, or beside the sources for ``pip install -e``."""
 
     def run(self) -> None:
-        """Copy the modules, then generate and compile the interfaces."""
+        """Copy the modules, then generate and compile the interfaces and compile the engine."""
         super().run()
         scratch = Path(self.get_finalized_command("build").build_temp)
         for package in INTERFACE_PACKAGES:
             target = MODULE_FOLDERS[package.name] if self.editable_mode else Path(self.build_lib) / package.name
             build_interfaces(package, target, scratch / "rosidl" / package.name)
+        modules = HERE if self.editable_mode else Path(self.build_lib)
+        build_engine(modules / ENGINE_FOLDER, scratch / "sparse_engine")
 
 
 class BinaryDistribution(Distribution):
@@ -83,11 +87,11 @@ def share_files() -> list[tuple[str, list[str]]]:
 
 # Generated code is built, never copied from the source tree, where `pip install -e` may have left an old one.
 GENERATED = [f"{NAME}.{kind}*" for kind in KINDS]
-modules = find_namespace_packages(str(HERE), include=[f"{NAME}*"], exclude=GENERATED)
+modules = find_namespace_packages(str(HERE), include=[f"{NAME}*"], exclude=[*GENERATED, "*.csrc"])
 setup(
     packages=modules + [name for name in MODULE_FOLDERS if name != NAME],
     package_dir={name: folder.relative_to(HERE).as_posix() for name, folder in MODULE_FOLDERS.items()},
     data_files=share_files(),
     distclass=BinaryDistribution,
-    cmdclass={"build_py": BuildModulesAndInterfaces},
+    cmdclass={"build_py": BuildModulesAndLibraries},
 )

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # All of the set-up, called by make: system packages, .venv, pinned dependencies, our package with its
-# ROS messages. Each step leaves a stamp, so that a second run starts at once and an interrupted one goes on.
+# ROS messages and engine. Each step leaves a stamp, so that a second run starts at once and an interrupted one goes on.
 #
 #   PYTHON=/path/to/python3   the interpreter to build .venv from (default: the first fitting one)
 set -euo pipefail
@@ -10,6 +10,7 @@ source tools/ros_env.sh
 
 VENV=.venv
 STAMPS=$VENV/.stamps
+ENGINE=mllm_for3d_ros/student/sparse/libsparse_engine.so
 OLDEST=10 NEWEST=13 # Python 3.x, those that the ROS wheels exist for
 
 say() { printf 'set-up: %s\n' "$*"; }
@@ -138,7 +139,7 @@ set_up_dependencies() {
 }
 
 set_up_package() {
-  say "building the ROS messages and installing this package"
+  say "building the ROS messages and the sparse engine, and installing this package"
   pip_install --no-deps --no-build-isolation --editable . || fail "pip could not build this package; see above"
   (cd / && "$OLDPWD/$VENV/bin/python" -c 'import mllm_for3d_ros.msg, tf2_msgs.msg') ||
     fail "the ROS messages were built but cannot be imported; run: make clean && make setup"
@@ -173,8 +174,8 @@ main() {
   }
   local package_key
   package_key=$(hash_of requirements.lock pyproject.toml setup.py package.xml tools/rosidl_build.py \
-    msg/*.msg interfaces/*/msg/*.msg)
-  is_done package "$package_key" && [ -d mllm_for3d_ros/msg ] || {
+    tools/engine_build.py mllm_for3d_ros/student/sparse/csrc/* msg/*.msg interfaces/*/msg/*.msg)
+  is_done package "$package_key" && [ -d mllm_for3d_ros/msg ] && [ -e "$ENGINE" ] || {
     worked=1
     set_up_package
     mark_done package "$package_key"

@@ -30,6 +30,6 @@ def embed_voxels(
     with torch.inference_mode():
         for pose in _POSES[:passes]:
             turned, turned_inputs = turn(coords, inputs, *pose)
-            levels = build_levels(torch.from_numpy(turned).to(device), LEVELS, finest=False)
+            levels = build_levels(torch.from_numpy(turned).to(device), LEVELS)
             total = network.unet(torch.from_numpy(turned_inputs).to(device), levels)[0] + total.to(device)
         return total / min(passes, len(_POSES))

@@ -61,7 +61,7 @@ class SparseUNet(nn.Module):
         skips = []
         for index, (down, encoder) in enumerate(zip(self.down, self.encoders, strict=True)):
             skips.append(x)
-            x = encoder(down(x, levels[index], len(levels[index + 1])), levels[index + 1])
+            x = encoder(down(x, levels[index]), levels[index + 1])
         for index in range(len(self.down) - 1, 0, -1):
             raised = self.up[index](x, levels[index])
             x = self.decoders[index - 1](raised + skips[index], levels[index])

@@ -1,0 +1,260 @@
+// The pair kernels, compiled once for each instruction set: the including file defines VECTOR_BYTES (of a register)
+// and TILE_ROWS (rows whose sums stay in registers). Everything here has internal linkage and calls nothing inline
+// from the standard library, so that no function built for a newer processor can stand in for a common one.
+//
+// Every number of the result has one owner and a fixed order of summation: the bits do not depend on the threads.
+#pragma once
+#include <cstdlib>
+#include <cstring>
+
+#include "engine.h"
+
+namespace {
+
+template <typename T>
+struct Vector {
+  static constexpr int lanes = VECTOR_BYTES / sizeof(T);
+  typedef T type __attribute__((vector_size(VECTOR_BYTES), aligned(alignof(T)), may_alias));
+};
+
+template <typename T>
+inline typename Vector<T>::type load(const T* from) {
+  return *reinterpret_cast<const typename Vector<T>::type*>(from);
+}
+
+template <typename T>
+inline void store(T* to, typename Vector<T>::type value) {
+  *reinterpret_cast<typename Vector<T>::type*>(to) = value;
+}
+
+inline int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+
+template <typename T>
+int64_t padded(int64_t columns) {
+  return (columns + Vector<T>::lanes - 1) / Vector<T>::lanes * Vector<T>::lanes;
+}
+
+// A panel is two registers wide, the last one of a row perhaps one.
+template <typename T>
+constexpr int kPanel = 2 * Vector<T>::lanes;
+
+// sums[r] += x[r][0..ci) times a packed panel [ci, registers * lanes], for ROWS rows.
+template <typename T, int ROWS, int REGISTERS>
+inline __attribute__((always_inline)) void multiply(const T* const* x, T* const* sums, const T* panel, int64_t ci) {
+  using V = typename Vector<T>::type;
+  constexpr int lanes = Vector<T>::lanes;
+  V total[ROWS][REGISTERS];
+  for (int r = 0; r < ROWS; ++r)
+    for (int v = 0; v < REGISTERS; ++v) total[r][v] = load(sums[r] + v * lanes);
+  for (int64_t c = 0; c < ci; ++c, panel += REGISTERS * lanes) {
+    V w[REGISTERS];
+    for (int v = 0; v < REGISTERS; ++v) w[v] = load(panel + v * lanes);
+    for (int r = 0; r < ROWS; ++r) {
+      const V value = x[r][c] - V{};  // in every lane
+      for (int v = 0; v < REGISTERS; ++v) total[r][v] += value * w[v];
+    }
+  }
+  for (int r = 0; r < ROWS; ++r)
+    for (int v = 0; v < REGISTERS; ++v) store(sums[r] + v * lanes, total[r][v]);
+}
+
+// The last, fewer than TILE_ROWS, rows.
+template <typename T, int ROWS, int REGISTERS>
+inline void multiply_rest(int64_t rows, const T* const* x, T* const* sums, const T* panel, int64_t ci) {
+  if constexpr (ROWS > 0) {
+    if (rows == ROWS) return multiply<T, ROWS, REGISTERS>(x, sums, panel, ci);
+    multiply_rest<T, ROWS - 1, REGISTERS>(rows, x, sums, panel, ci);
+  }
+}
+
+// All pairs of one block under one offset, for one panel of columns.
+template <typename T, int REGISTERS>
+void multiply_pairs(const T* x, T* sums, const int32_t* in, const int32_t* out, int64_t count, int64_t first_row,
+                    const T* panel, int64_t ci) {
+  constexpr int width = REGISTERS * Vector<T>::lanes;
+  const T* from[TILE_ROWS];
+  T* to[TILE_ROWS];
+  for (int64_t start = 0; start < count; start += TILE_ROWS) {
+    const int64_t rows = least(TILE_ROWS, count - start);
+    for (int64_t r = 0; r < rows; ++r) {
+      from[r] = x + in[start + r] * ci;
+      to[r] = sums + (out[start + r] - first_row) * width;
+    }
+    if (rows == TILE_ROWS)
+      multiply<T, TILE_ROWS, REGISTERS>(from, to, panel, ci);
+    else
+      multiply_rest<T, TILE_ROWS - 1, REGISTERS>(rows, from, to, panel, ci);
+  }
+}
+
+// Columns [column, column + width) of the rows of one block.
+template <typename T, int REGISTERS>
+void convolve_block(const T* x, const T* packed, T* y, const Pairs& pairs, int64_t block, int64_t column, int64_t ci,
+                    int64_t co, const Finish<T>& finish) {
+  constexpr int width = REGISTERS * Vector<T>::lanes;
+  alignas(64) T sums[kBlockRows * width];
+  const int64_t first = block * kBlockRows, rows = least(kBlockRows, pairs.rows_out - first);
+  memset(sums, 0, sizeof(T) * rows * width);
+  const int64_t* starts = pairs.starts + block * pairs.offsets;
+  const int64_t layer = ci * padded<T>(co);
+  for (int64_t k = 0; k < pairs.offsets; ++k)
+    multiply_pairs<T, REGISTERS>(x, sums, pairs.in + starts[k], pairs.out + starts[k], starts[k + 1] - starts[k],
+                                 first, packed + k * layer + column * ci, ci);
+  const int64_t columns = least(width, co - column);
+  for (int64_t r = 0; r < rows; ++r) {
+    T* sum = sums + r * width;
+    if (finish.bias)
+      for (int64_t c = 0; c < columns; ++c) sum[c] += finish.bias[column + c];
+    if (finish.residual)
+      for (int64_t c = 0; c < columns; ++c) sum[c] += finish.residual[(first + r) * co + column + c];
+    if (finish.relu)
+      for (int64_t c = 0; c < columns; ++c) sum[c] = sum[c] > 0 ? sum[c] : 0;
+    memcpy(y + (first + r) * co + column, sum, sizeof(T) * columns);
+  }
+}
+
+template <typename T>
+void convolve(const T* x, const T* packed, T* y, const Pairs& pairs, int64_t ci, int64_t co, const Finish<T>& finish,
+              int threads) {
+  const int64_t blocks = pairs.blocks(), panels = (co + kPanel<T> - 1) / kPanel<T>;
+  // What is larger, rows or weights, goes past once.
+  const bool rows_outside = pairs.rows_out >= pairs.offsets * co;
+#pragma omp parallel for schedule(dynamic, 1) num_threads(threads)
+  for (int64_t task = 0; task < blocks * panels; ++task) {
+    const int64_t block = rows_outside ? task / panels : task % blocks;
+    const int64_t column = (rows_outside ? task % panels : task / blocks) * kPanel<T>;
+    if (co - column > Vector<T>::lanes)
+      convolve_block<T, 2>(x, packed, y, pairs, block, column, ci, co, finish);
+    else
+      convolve_block<T, 1>(x, packed, y, pairs, block, column, ci, co, finish);
+  }
+}
+
+template <typename T>
+void pack(const T* weight, T* packed, int64_t offsets, int64_t ci, int64_t co, bool transposed, bool mirrored,
+          int threads) {
+  const int64_t across = padded<T>(co), panels = (co + kPanel<T> - 1) / kPanel<T>;
+#pragma omp parallel for schedule(static) num_threads(threads)
+  for (int64_t task = 0; task < offsets * panels; ++task) {
+    const int64_t k = task / panels, column = task % panels * kPanel<T>;
+    const int64_t width = least(kPanel<T>, across - column), columns = least(width, co - column);
+    const T* from = weight + (mirrored ? offsets - 1 - k : k) * ci * co;
+    T* to = packed + k * ci * across + column * ci;
+    for (int64_t c = 0; c < ci; ++c, to += width) {
+      for (int64_t j = 0; j < columns; ++j)
+        to[j] = transposed ? from[(column + j) * ci + c] : from[c * co + column + j];
+      for (int64_t j = columns; j < width; ++j) to[j] = 0;
+    }
+  }
+}
+
+constexpr int64_t kChunk = 128;   // pairs that are summed at a time
+constexpr int64_t kGroup = 64;    // rows of the weight gradient that one task owns
+
+// sums[r] += x[p][r] dy[p] over the chunk, for ROWS rows of the gradient.
+template <typename T, int ROWS, int REGISTERS>
+inline __attribute__((always_inline)) void outer(const T* const* x, int64_t row, const T* dy, int64_t count, T* sums,
+                                                 int64_t stride) {
+  using V = typename Vector<T>::type;
+  constexpr int lanes = Vector<T>::lanes;
+  V total[ROWS][REGISTERS];
+  for (int r = 0; r < ROWS; ++r)
+    for (int v = 0; v < REGISTERS; ++v) total[r][v] = load(sums + r * stride + v * lanes);
+  for (int64_t p = 0; p < count; ++p, dy += REGISTERS * lanes) {
+    V g[REGISTERS];
+    for (int v = 0; v < REGISTERS; ++v) g[v] = load(dy + v * lanes);
+    for (int r = 0; r < ROWS; ++r) {
+      const V value = x[p][row + r] - V{};
+      for (int v = 0; v < REGISTERS; ++v) total[r][v] += value * g[v];
+    }
+  }
+  for (int r = 0; r < ROWS; ++r)
+    for (int v = 0; v < REGISTERS; ++v) store(sums + r * stride + v * lanes, total[r][v]);
+}
+
+template <typename T, int ROWS, int REGISTERS>
+inline void outer_rest(int64_t rows, const T* const* x, int64_t row, const T* dy, int64_t count, T* sums,
+                       int64_t stride) {
+  if constexpr (ROWS > 0) {
+    if (rows == ROWS) return outer<T, ROWS, REGISTERS>(x, row, dy, count, sums, stride);
+    outer_rest<T, ROWS - 1, REGISTERS>(rows, x, row, dy, count, sums, stride);
+  }
+}
+
+// Adds a chunk to sums [rows, across]; dy is packed by panels [panel][count][width].
+template <typename T, int REGISTERS>
+void outer_panel(const T* const* x, const T* dy, int64_t count, T* sums, int64_t rows, int64_t across) {
+  int64_t row = 0;
+  for (; row + TILE_ROWS <= rows; row += TILE_ROWS)
+    outer<T, TILE_ROWS, REGISTERS>(x, row, dy, count, sums + row * across, across);
+  outer_rest<T, TILE_ROWS - 1, REGISTERS>(rows - row, x, row, dy, count, sums + row * across, across);
+}
+
+// The pairs of one offset, gathered in chunks: pointers to the rows of x, copies of the rows of dy.
+template <typename T>
+struct Chunk {
+  const T* x[kChunk];
+  int64_t count = 0;
+  T* dy;
+
+  void add(const T* x_row, const T* dy_row, int64_t co) {
+    const int64_t across = padded<T>(co);
+    for (int64_t column = 0; column < across; column += kPanel<T>) {
+      const int64_t width = least(kPanel<T>, across - column), columns = least(width, co - column);
+      T* to = dy + column * kChunk + count * width;
+      memcpy(to, dy_row + column, sizeof(T) * columns);
+      for (int64_t j = columns; j < width; ++j) to[j] = 0;
+    }
+    x[count++] = x_row;
+  }
+
+  void flush(T* sums, int64_t rows, int64_t across) {
+    for (int64_t column = 0; column < across; column += kPanel<T>) {
+      if (across - column >= kPanel<T>)
+        outer_panel<T, 2>(x, dy + column * kChunk, count, sums + column, rows, across);
+      else
+        outer_panel<T, 1>(x, dy + column * kChunk, count, sums + column, rows, across);
+    }
+    count = 0;
+  }
+};
+
+template <typename T>
+bool weight_gradient(const T* x, const T* dy, T* weight, const Pairs& pairs, int64_t ci, int64_t co, int threads) {
+  const int64_t across = padded<T>(co), groups = (ci + kGroup - 1) / kGroup, blocks = pairs.blocks();
+  int failed = 0;
+#pragma omp parallel num_threads(threads)
+  {
+    T* scratch = static_cast<T*>(malloc(sizeof(T) * (kGroup + kChunk) * across));
+    if (!scratch) {
+#pragma omp atomic write
+      failed = 1;
+    }
+#pragma omp barrier
+    Chunk<T> chunk;
+    chunk.dy = scratch + kGroup * across;
+#pragma omp for schedule(dynamic, 1)
+    for (int64_t task = 0; task < pairs.offsets * groups; ++task) {
+      if (failed) continue;
+      const int64_t k = task / groups, row = task % groups * kGroup, rows = least(kGroup, ci - row);
+      memset(scratch, 0, sizeof(T) * rows * across);
+      for (int64_t block = 0; block < blocks; ++block) {
+        const int64_t* starts = pairs.starts + block * pairs.offsets + k;
+        for (int64_t p = starts[0]; p < starts[1]; ++p) {
+          chunk.add(x + pairs.in[p] * ci + row, dy + pairs.out[p] * co, co);
+          if (chunk.count == kChunk) chunk.flush(scratch, rows, across);
+        }
+      }
+      if (chunk.count) chunk.flush(scratch, rows, across);
+      for (int64_t r = 0; r < rows; ++r)
+        memcpy(weight + (k * ci + row + r) * co, scratch + r * across, sizeof(T) * co);
+    }
+    free(scratch);
+  }
+  return !failed;
+}
+
+template <typename T>
+constexpr Kernels<T> kernels_of{Vector<T>::lanes, pack<T>, convolve<T>, weight_gradient<T>};
+
+}  // namespace
