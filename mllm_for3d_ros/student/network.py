@@ -99,17 +99,28 @@ class StudentNetwork(nn.Module):
     ) -> torch.Tensor:
         """Logits [Q] that the target is there at all.
 
-        The evidence is the strongest voxels, twice: on their own, and in competition, where a voxel that
-        another concept explains better counts for little.
-
         Args:
             embeddings: [N, 64] of the voxels.
             mask_logits: [Q, N] of the instructions.
             attention: [Q, C + 1] of the query projector over the concepts, the last "anything else".
         """
+        return self.presence_of(mask_logits, self.won(self.posterior(embeddings), attention), attention)
+
+    def posterior(self, embeddings: torch.Tensor) -> torch.Tensor:
+        """Probability [N, C] of each concept at voxel ``embeddings`` [N, 64], in competition with the others."""
         concepts = self.mask_logits(embeddings, self.projector.concepts[:-1])
-        posterior = torch.softmax(torch.cat([torch.zeros_like(concepts[:1]), concepts]), dim=0)[1:]
-        won = (attention[:, :-1] @ posterior).clamp(1e-5, 1 - 1e-5).logit()
+        return torch.softmax(torch.cat([torch.zeros_like(concepts[:1]), concepts]), dim=0)[1:].T
+
+    def won(self, posterior: torch.Tensor, attention: torch.Tensor) -> torch.Tensor:
+        """Logits [Q, N] that the instructions' concepts win voxels with this ``posterior`` [N, C]."""
+        return (attention[:, :-1] @ posterior.T).clamp(1e-5, 1 - 1e-5).logit()
+
+    def presence_of(self, mask_logits: torch.Tensor, won: torch.Tensor, attention: torch.Tensor) -> torch.Tensor:
+        """``presence_logits`` from the ``won`` [Q, N] of the voxels.
+
+        The evidence is the strongest voxels, twice: on their own, and in competition, where a voxel that
+        another concept explains better counts for little.
+        """
         evidence = [*_strongest(mask_logits), *_strongest(won), 10 * attention[:, -1] - 5]
         result: torch.Tensor = self.presence_head(torch.stack(evidence, 1)).squeeze(1)
         return result

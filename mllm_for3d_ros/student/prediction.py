@@ -14,21 +14,15 @@ from mllm_for3d_ros.checkpoint import fill_module, load_checkpoint
 from mllm_for3d_ros.device import choose_device
 from mllm_for3d_ros.language.instruction import clean_instruction
 from mllm_for3d_ros.language.sentence_encoder import SentenceEncoder
-from mllm_for3d_ros.student.embedding import embed_voxels
+from mllm_for3d_ros.student.encoding import EncodedScene, SceneEncoder
 from mllm_for3d_ros.student.network import StudentNetwork
-from mllm_for3d_ros.student.voxels import StudentVoxels, voxelise
 from mllm_for3d_ros.types import SceneCloud
 
 CHECKPOINT = "student.safetensors"
 
 
-@dataclass(frozen=True)
-class EncodedScene:
-    """A map after the 3D network: the cloud, its voxels, and embeddings [M, 64] (None if the map is empty)."""
-
-    cloud: SceneCloud
-    voxels: StudentVoxels
-    embeddings: torch.Tensor | None
+PASSES = 1
+"""Turned copies of a scene that are averaged unless said otherwise; docs/encoding.md has what more of them give."""
 
 
 @dataclass(frozen=True)
@@ -43,10 +37,16 @@ class Student:
     """The student network with its text encoder on a device."""
 
     def __init__(
-        self, network: StudentNetwork, encoder: SentenceEncoder, card: dict[str, Any], device: str = "cpu"
+        self,
+        network: StudentNetwork,
+        encoder: SentenceEncoder,
+        card: dict[str, Any],
+        device: str = "cpu",
+        passes: int = PASSES,
     ) -> None:
         """See ``Student.load``; ``card`` gives sha256 and thresholds."""
         self._network = network.eval().requires_grad_(False).to(device)
+        self._scenes = SceneEncoder(self._network, device, passes)
         self._encoder = encoder
         self.device = device
         self.device_note: str | None = None
@@ -56,11 +56,16 @@ class Student:
 
     @classmethod
     def load(
-        cls, checkpoint: Path | None = None, device: str = "auto", encoder: SentenceEncoder | None = None
+        cls,
+        checkpoint: Path | None = None,
+        device: str = "auto",
+        encoder: SentenceEncoder | None = None,
+        passes: int = PASSES,
     ) -> Student:
         """The shipped student, or that of ``checkpoint``, on ``device`` ("auto", "cpu" or "cuda").
 
-        ``device_note`` of the result says in one line if the device asked for was not to be had.
+        ``passes`` turned copies of a scene are averaged, 1 to 8: each costs as much as the first. ``device_note``
+        of the result says in one line if the device asked for was not to be had.
 
         Raises:
             CheckpointError: a file is missing, damaged or does not fit.
@@ -71,17 +76,15 @@ class Student:
         tensors, card = load_checkpoint(path, "student")
         network = StudentNetwork.shaped_like(tensors)
         fill_module(network, tensors, "", path)
-        student = cls(network, encoder or SentenceEncoder.load(), card, choice.device)
+        student = cls(network, encoder or SentenceEncoder.load(), card, choice.device, passes)
         student.device_note = choice.note
         return student
 
-    def encode(self, cloud: SceneCloud) -> EncodedScene:
-        """Run the 3D network over ``cloud``, once for each version of the map."""
-        voxels = voxelise(cloud)
-        if len(voxels) == 0:
-            return EncodedScene(cloud, voxels, None)
-        embeddings = embed_voxels(self._network, voxels.coords, voxels.inputs, self.device)
-        return EncodedScene(cloud, voxels, embeddings)
+    def encode(
+        self, cloud: SceneCloud, previous: EncodedScene | None = None, changed: np.ndarray | None = None
+    ) -> EncodedScene:
+        """Run the 3D network over ``cloud``, or over what changed since ``previous``; see ``SceneEncoder.encode``."""
+        return self._scenes.encode(cloud, previous, changed)
 
     def respond(self, scene: EncodedScene, instruction: str) -> Response:
         """Probability of every row of the cloud for ``instruction``; one text embedding and a dot product.
@@ -90,12 +93,17 @@ class Student:
             InstructionError: the instruction is empty or too long.
         """
         text = clean_instruction(instruction)
-        if scene.embeddings is None:
+        if not len(scene.voxels):
             return Response(np.zeros(len(scene.cloud), np.float32), 0.0)
+        network = self._network
         with torch.inference_mode():
             embedding = torch.from_numpy(self._encoder.encode([text])).to(self.device)
-            attention = self._network.projector.attention(embedding)
-            logits = self._network.mask_logits(scene.embeddings, attention @ self._network.projector.concepts)
-            presence = self._network.presence_logits(scene.embeddings, logits, attention).sigmoid()
-            probability = logits[0].sigmoid().cpu().numpy()
-        return Response(scene.voxels.spread(probability), float(presence))
+            attention = network.projector.attention(embedding)
+            tokens = attention @ network.projector.concepts
+            logits = torch.cat([network.mask_logits(part, tokens) for part in scene.embeddings.parts()], 1)
+            voxels = torch.from_numpy(scene.voxels).to(self.device)
+            won = torch.cat([network.won(part, attention) for part in scene.posterior.parts()], 1)
+            presence = network.presence_of(logits[:, voxels], won[:, voxels], attention).sigmoid()
+            probability = logits[0].sigmoid()
+            probability[0] = 0.0
+        return Response(probability.cpu().numpy()[scene.rows], float(presence))

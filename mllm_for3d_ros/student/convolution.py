@@ -1,0 +1,102 @@
+"""Convolution of chosen rows: outputs are computed for some rows only, and read rows of the whole map."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+
+from mllm_for3d_ros.student.program import Layer
+from mllm_for3d_ros.student.sparse import backend_for
+from mllm_for3d_ros.student.sparse.engine import Engine, Pairs, engine
+
+_UNFOLDED = {"cpu": 512}
+"""Rows that plain torch unfolds at a time: in the cache of a CPU; a GPU takes more."""
+
+
+@dataclass(frozen=True)
+class Meetings:
+    """table: [n, K] int32 rows that each of n outputs reads under K offsets, 0 where there is nothing."""
+
+    table: torch.Tensor
+
+    @cached_property
+    def _offsets_first(self) -> torch.Tensor:
+        return self.table.T.contiguous() - 1
+
+    @cached_property
+    def pairs(self) -> Pairs:
+        """The lists that the compiled engine reads; rows count from 0 there."""
+        return _compiled().pairs(self._offsets_first)
+
+    @cached_property
+    def lists(self) -> list[tuple[torch.Tensor, torch.Tensor]]:
+        """(rows read, outputs) int64 of each offset."""
+        found = [torch.nonzero(column).squeeze(1) for column in self.table.T]
+        return [(column[out].long(), out) for column, out in zip(self.table.T, found, strict=True)]
+
+
+class Convolution:
+    """One layer of a program that looks beyond its own voxel, its weights packed for the engine where there is one."""
+
+    def __init__(self, layer: Layer, device: str) -> None:
+        stage = layer.stages[0]
+        self._layer = layer
+        self._weight = stage.weight.to(device).contiguous()
+        self._bias = None if stage.bias is None else stage.bias.to(device)
+        self._shortcut = None if layer.shortcut is None else layer.shortcut.to(device)
+        self._packed = _compiled().pack(self._weight) if backend_for(self._weight).name == "cpp" else None
+
+    def __call__(self, values: torch.Tensor, meetings: Meetings, added: torch.Tensor | None) -> torch.Tensor:
+        """Outputs [n, Co].
+
+        Args:
+            values: [capacity, Ci] the source, row 0 zero.
+            meetings: which rows of it.
+            added: [n, Ca] rows of the added value.
+        """
+        if added is not None and self._shortcut is not None:
+            added = added @ self._shortcut
+        relu = self._layer.stages[0].relu
+        if self._packed is not None:
+            residual = None if added is None else added.contiguous()
+            shape = self._weight.shape[2]
+            return _compiled().convolve(values[1:], self._packed, meetings.pairs, shape, self._bias, residual, relu)
+        result = self._unfolded(values, meetings) if self._layer.kind == "around" else self._listed(values, meetings)
+        for term in (self._bias, added):
+            if term is not None:
+                result += term
+        return result.relu_() if relu else result
+
+    def _unfolded(self, values: torch.Tensor, meetings: Meetings) -> torch.Tensor:
+        matrix = self._weight.flatten(0, 1)
+        result = values.new_empty(len(meetings.table), matrix.shape[1])
+        chunk = _UNFOLDED.get(values.device.type, 1 << 16)
+        for start in range(0, len(result), chunk):
+            rows = meetings.table[start : start + chunk]
+            torch.mm(
+                values.index_select(0, rows.reshape(-1)).view(len(rows), -1), matrix, out=result[start : start + chunk]
+            )
+        return result
+
+    def _listed(self, values: torch.Tensor, meetings: Meetings) -> torch.Tensor:
+        result = values.new_zeros(len(meetings.table), self._weight.shape[2])
+        for weight, (read, out) in zip(self._weight, meetings.lists, strict=True):
+            result.index_add_(0, out, values[read] @ weight)
+        return result
+
+
+def _compiled() -> Engine:
+    compiled = engine()
+    assert compiled is not None, "only asked for where the backend is cpp"
+    return compiled
+
+
+def octant_table(parents: np.ndarray, keys: np.ndarray) -> np.ndarray:
+    """[n, 8] int32: the parent of each row in the column of its octant, 0 elsewhere; what "up" reads."""
+    table = np.zeros((len(keys), 8), np.int32)
+    octant = ((keys >> 42) & 1) << 2 | ((keys >> 21) & 1) << 1 | (keys & 1)
+    table[np.arange(len(keys)), octant] = parents
+    return table

@@ -1,0 +1,158 @@
+"""A map through the network, and the next version of a map from the one before."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+import numpy as np
+import torch
+
+from mllm_for3d_ros.student import cell_kernels
+from mllm_for3d_ros.student.memory import Encoded, SceneMemory
+from mllm_for3d_ros.student.network import StudentNetwork
+from mllm_for3d_ros.student.pages import Pages
+from mllm_for3d_ros.student.program import POSES, compile_unet
+from mllm_for3d_ros.types import SceneCloud
+
+_WASTE = 0.5
+"""Share of cells left empty by a map that moved, past which it is encoded anew."""
+
+
+class _Shared:
+    """What the versions of one map share: the memory, and the newest version, which is the one in it."""
+
+    def __init__(self, memory: SceneMemory) -> None:
+        self.memory = memory
+        self.lock = threading.Lock()
+        self.version = 0
+        self.newest: _Values | None = None
+
+
+@dataclass(frozen=True)
+class _Values:
+    """See ``EncodedScene``."""
+
+    cloud: SceneCloud
+    embeddings: Pages = field(default_factory=Pages.empty)
+    posterior: Pages = field(default_factory=Pages.empty)
+    answering: Pages = field(default_factory=Pages.empty)
+    cells: Pages = field(default_factory=Pages.empty)
+
+
+@dataclass(frozen=True)
+class EncodedScene(_Values):
+    """A version of a map after the 3D network. It stays as it is when later versions are encoded from it.
+
+    cloud: the map. embeddings: [V, 64] and posterior: [V, C] of cells, of which those that are voxels count.
+    answering: [V] int32 the voxel that answers for each cell, itself if it is one, 0 for none.
+    cells: [N] int32 cell of each map row.
+    """
+
+    shared: _Shared | None = field(default=None, repr=False)
+    version: int = 0
+
+    @cached_property
+    def voxels(self) -> np.ndarray:
+        """[M] int64 rows of ``embeddings`` that are voxels."""
+        answering = self._answering
+        return np.flatnonzero((answering == np.arange(len(answering))) & (answering > 0))
+
+    @cached_property
+    def rows(self) -> np.ndarray:
+        """[N] int32 row of ``embeddings`` that answers for each map row, 0 for none."""
+        return self._answering[self.cells.joined().numpy()] if len(self.cells) else np.zeros(0, np.int32)
+
+    @property
+    def _answering(self) -> np.ndarray:
+        return self.answering.joined().numpy() if len(self.answering) else np.zeros(1, np.int32)
+
+
+class SceneEncoder:
+    """Encodes maps with one network.
+
+    Args:
+        network: in evaluation mode, on ``device``.
+        device: "cpu" or "cuda".
+        passes: turned copies of the scene that are averaged, 1 to 8.
+
+    Raises:
+        ValueError: there are no so many copies.
+    """
+
+    def __init__(self, network: StudentNetwork, device: str = "cpu", passes: int = 1) -> None:
+        if not 1 <= passes <= len(POSES):
+            raise ValueError(f"passes must be 1 to {len(POSES)}, got {passes}")
+        self._network, self._device = network, device
+        self._programs = [compile_unet(network.unet, pose) for pose in POSES[:passes]]
+
+    def encode(
+        self, cloud: SceneCloud, previous: EncodedScene | None = None, changed: np.ndarray | None = None
+    ) -> EncodedScene:
+        """Encode ``cloud``, at the cost of what changed since ``previous`` if that is given.
+
+        The result is that of encoding ``cloud`` alone, up to float rounding. A map of another epoch, frame or
+        voxel size is encoded anew.
+
+        Args:
+            cloud: the map.
+            previous: a scene that this encoder made, best the newest version of the same map.
+            changed: [K] integer rows of ``cloud`` that may differ from ``previous``; rows past its end are always
+                taken as new. None: both clouds are compared, which is quick, but grows with the map.
+
+        Raises:
+            CloudError: the map reaches too far from the origin.
+            ValueError: ``changed`` names rows that are not there.
+        """
+        if changed is not None and len(changed) and not (changed.min() >= 0 and changed.max() < len(cloud)):
+            raise ValueError(f"changed rows must lie in 0..{len(cloud) - 1}, got {changed.min()}..{changed.max()}")
+        shared = None if previous is None else previous.shared
+        if previous is None or shared is None:
+            return self._anew(cloud)
+        with shared.lock:
+            newest = shared.newest
+            if newest is None or not _same_map(newest.cloud, cloud) or shared.memory.cells.waste > _WASTE:
+                return self._anew(cloud)
+            if changed is None or previous.version != shared.version:
+                changed = differing(cloud, newest.cloud)
+            return self._update(shared, newest, cloud, np.unique(changed).astype(np.int64))
+
+    def _anew(self, cloud: SceneCloud) -> EncodedScene:
+        shared = _Shared(SceneMemory(self._programs, self._device))
+        return self._update(shared, _Values(cloud), cloud, np.zeros(0, np.int64))
+
+    def _update(self, shared: _Shared, base: _Values, cloud: SceneCloud, rows: np.ndarray) -> EncodedScene:
+        """Take ``cloud`` into the memory, and share with ``base`` what stays."""
+        shared.newest = None  # nothing goes on from an update that fails half-way
+        encoded = shared.memory.update(cloud, rows)
+        values = self._values(base, cloud, encoded, shared.memory)
+        shared.newest = values
+        shared.version += 1
+        return EncodedScene(**vars(values), shared=shared, version=shared.version)
+
+    def _values(self, base: _Values, cloud: SceneCloud, encoded: Encoded, memory: SceneMemory) -> _Values:
+        cells, change = memory.cells, encoded.change
+        voxels, answered, moved = (torch.from_numpy(rows) for rows in (encoded.rows, change.answered, change.moved))
+        with torch.inference_mode():
+            posterior = self._network.posterior(encoded.embeddings)
+            return replace(
+                base,
+                cloud=cloud,
+                embeddings=base.embeddings.replaced(voxels, encoded.embeddings, len(cells)),
+                posterior=base.posterior.replaced(voxels, posterior, len(cells)),
+                answering=base.answering.replaced(
+                    answered, torch.from_numpy(cells.answer[change.answered]), len(cells)
+                ),
+                cells=base.cells.replaced(moved, torch.from_numpy(cells.cell_of[change.moved]), len(cloud)),
+            )
+
+
+def _same_map(a: SceneCloud, b: SceneCloud) -> bool:
+    return (a.epoch, a.frame_id, a.voxel_size) == (b.epoch, b.frame_id, b.voxel_size)
+
+
+def differing(cloud: SceneCloud, old: SceneCloud) -> np.ndarray:
+    """Rows [K] int64 of ``cloud`` that are otherwise in ``old``, apart from stamps; those past its end left out."""
+    rows = np.empty(min(len(cloud), len(old)), np.int64)
+    return rows[: cell_kernels.differing_rows(cell_kernels.values_of(cloud), cell_kernels.values_of(old), rows)]
