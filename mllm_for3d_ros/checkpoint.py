@@ -23,7 +23,7 @@ def save_checkpoint(path: Path, tensors: dict[str, torch.Tensor], card: dict[str
     path.parent.mkdir(parents=True, exist_ok=True)
     halves = {k: (v.half() if v.dtype == torch.float32 else v).contiguous() for k, v in tensors.items()}
     save_file(halves, path)
-    card = {"format": FORMAT, **card, "sha256": _digest(path)}
+    card = {"format": FORMAT, **card, "sha256": file_digest(path)}
     path.with_suffix(".json").write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
 
 
@@ -48,7 +48,7 @@ def load_checkpoint(path: Path, kind: str) -> tuple[dict[str, torch.Tensor], dic
         tensors = load_file(path)
     except (SafetensorError, OSError) as cause:
         raise CheckpointError(f"{path} is damaged ({cause}); restore the file or train it again") from cause
-    if card.get("sha256") != _digest(path):
+    if card.get("sha256") != file_digest(path):
         raise CheckpointError(f"{path} does not match the sha256 in its card; restore both files from one source")
     return {k: v.float() if v.dtype == torch.float16 else v for k, v in tensors.items()}, card
 
@@ -110,5 +110,6 @@ def load_training_state(path: Path, parts: dict[str, Any]) -> int:
     return int(state["step"])
 
 
-def _digest(path: Path) -> str:
+def file_digest(path: Path) -> str:
+    """sha256 of a file, hexadecimal."""
     return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -14,6 +14,7 @@ import mllm_for3d_ros
 from mllm_for3d_ros.types import Status
 
 ROOT = Path(__file__).resolve().parents[1]
+OF_NO_NODE = {ROOT / "config" / "student.yaml"}
 
 # Frozen with the first version: a change breaks every recorded bag and every listener.
 FIELDS = {
@@ -100,7 +101,7 @@ def test_scripts_take_the_python_of_the_environment(path: Path) -> None:
     ast.parse(path.read_text())
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "config").glob("*.yaml")), ids=lambda p: p.name)
+@pytest.mark.parametrize("path", sorted(set((ROOT / "config").glob("*.yaml")) - OF_NO_NODE), ids=lambda p: p.name)
 def test_parameter_file_names_its_node(path: Path) -> None:
     (node, content), *others = yaml.safe_load(path.read_text()).items()
     assert others == []

@@ -20,8 +20,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 GPU_ONLY = re.compile(r"^(cuda-|nvidia-|triton$)")
-NOT_LOCKED = {"quantized", "segment-anything"}
-"""Extras that want CUDA or torchvision."""
+NOT_LOCKED = {"quantized", "segment-anything", "tensorboard"}
+"""Extras that want CUDA or torchvision, or that only add a log."""
 HEADER = """\
 # Exact versions for `make`, written by tools/lock.py from pyproject.toml; do not edit by hand.
 """

@@ -1,58 +1,94 @@
-"""``mllm-for3d train``: the stages that make the shipped models, each resumable, in this order."""
+"""``mllm-for3d train``: a student from label stores, or the stages that make the shipped models, in this order."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
 
-HELP = "train the compact teacher and the student on Rooms, stage by stage"
+from mllm_for3d_ros.cli.arguments import positive_int
 
-_STAGES = """stages, each goes on where it was interrupted:
+HELP = "train a student from label stores as a configuration says, or the shipped models on Rooms, stage by stage"
+
+STAGES = ("text", "views", "teacher", "scenes", "student")
+_EPILOG = """CONFIG: a YAML or TOML file; config/student.yaml shows every field with its default, see docs/training.md.
+On several GPUs, CPUs or machines: torchrun --nproc-per-node N -m mllm_for3d_ros.cli.main train CONFIG
+
+stages of the shipped models, each goes on where it was interrupted:
   text     the text head, on the training phrases; prints accuracy on the validation phrases
   views    render single views with 2D masks of rooms 0.. (teacher seeds)
   teacher  the compact teacher on those views
   scenes   record rooms 5000.. (student seeds), and lift the teacher's answers to pseudo-labels
   student  the sparse 3D student on those scenes
 
-example: for s in text views teacher scenes student; do mllm-for3d train $s --work work; done"""
+examples:
+  mllm-for3d train config/student.yaml
+  for s in text views teacher scenes student; do mllm-for3d train $s --work work; done
+  mllm-for3d train scenes --labels truth && mllm-for3d train student --labels truth   # the supervised twin"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.epilog = _STAGES
-    parser.add_argument("stage", choices=("text", "views", "teacher", "scenes", "student"), help="what to make")
+    parser.epilog = _EPILOG
     parser.add_argument(
+        "what", metavar="CONFIG|STAGE", help="a configuration file, or text, views, teacher, scenes, student"
+    )
+    stages = parser.add_argument_group("options of the stages")
+    stages.add_argument(
         "--work", type=Path, default=Path("work"), help="folder of data and checkpoints (default: work)"
     )
-    parser.add_argument("--models", type=Path, default=None, help="folder for finished models (default: WORK/models)")
-    parser.add_argument("--rooms", type=int, default=None, help="number of rooms (views: 2000, scenes: 320)")
-    parser.add_argument("--steps", type=int, default=None, help="training steps (teacher: 4200, student: 2000)")
-    parser.add_argument(
+    stages.add_argument("--models", type=Path, default=None, help="folder for finished models (default: WORK/models)")
+    stages.add_argument("--rooms", type=positive_int, default=None, help="number of rooms (views: 2000, scenes: 320)")
+    stages.add_argument(
+        "--steps", type=positive_int, default=None, help="training steps (teacher: 4200, student: 2000)"
+    )
+    stages.add_argument(
         "--labels",
         choices=("teacher", "truth"),
         default="teacher",
         help="of scenes and student; truth: the twin supervised by 3D ground truth, for comparison only",
     )
-    parser.add_argument("--workers", type=int, default=2, help="processes that render (default: 2)")
-    parser.add_argument("--start", type=Path, metavar="FOLDER", help="models to go on from, e.g. those in models/")
-    parser.add_argument("--seed", type=int, default=0, help="seed of the training (default: 0)")
+    stages.add_argument("--workers", type=positive_int, default=2, help="processes that render (default: 2)")
+    stages.add_argument("--start", type=Path, metavar="FOLDER", help="models to go on from, e.g. those in models/")
+    stages.add_argument("--seed", type=int, default=0, help="seed of the training (default: 0)")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run one stage."""
+    """Train from a configuration, or run one stage."""
+    if args.what in STAGES:
+        _run_stage(args)
+        return 0
+    from mllm_for3d_ros.student.config import read_config
+    from mllm_for3d_ros.student.from_stores import command_line, train_from_stores
+
+    path = train_from_stores(read_config(_config_path(args.what)), command_line(["train", args.what]))
+    if path is not None:
+        print(f"wrote {path} and its card; `mllm-for3d model info {path}` shows it")
+    return 0
+
+
+def _config_path(what: str) -> Path:
+    from mllm_for3d_ros.errors import TrainingError
+    from mllm_for3d_ros.student.config import SUFFIXES
+
+    path = Path(what)
+    if path.suffix not in SUFFIXES:
+        raise TrainingError(f"{what!r} is no stage ({', '.join(STAGES)}) and no configuration (.yaml, .toml)")
+    return path
+
+
+def _run_stage(args: argparse.Namespace) -> None:
     from mllm_for3d_ros import training
 
     models = args.models or args.work / "models"
     args.work.mkdir(parents=True, exist_ok=True)
-    if args.stage == "text":
+    if args.what == "text":
         print(training.train_text(args.work, args.seed, args.start))
-    elif args.stage == "views":
+    elif args.what == "views":
         training.render_views(args.work, args.rooms or 2000, args.workers)
-    elif args.stage == "teacher":
+    elif args.what == "teacher":
         training.train_teacher(args.work, models, args.steps or 4200, args.seed, args.start)
-    elif args.stage == "scenes":
+    elif args.what == "scenes":
         training.make_scenes(args.work, models, args.rooms or 320, args.workers, args.labels)
     else:
         training.train_student(args.work, models, args.steps or 2000, args.seed, args.start, args.labels)
-    return 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -83,7 +84,14 @@ def make_batch(
         targets.append(_targets(scene, chosen + start, variant.rows[chosen], variant.said, confidence_floor, device))
         start += len(variant.rows)
     levels = build_levels(torch.from_numpy(np.concatenate(coords)).to(device), LEVELS)
+    _make_maps(levels)
     return Batch(torch.from_numpy(np.concatenate(inputs)).to(device), levels, tuple(targets))
+
+
+def _make_maps(levels: list[Level]) -> None:
+    """Make the kernel maps here, in the thread that works ahead, rather than when the network asks for them."""
+    for finer, coarser in pairwise(levels):
+        _ = finer.down, coarser.submanifold
 
 
 def _targets(

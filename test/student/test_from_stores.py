@@ -1,0 +1,60 @@
+"""A student from label stores, end to end at a very small size."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from label_store_scene import toy_store
+
+from mllm_for3d_ros.checkpoint import load_checkpoint
+from mllm_for3d_ros.cli import main as cli
+from mllm_for3d_ros.errors import TrainingError
+from mllm_for3d_ros.student.config import TrainConfig
+from mllm_for3d_ros.student.from_stores import start_network
+from mllm_for3d_ros.student.prediction import Student
+
+
+def test_stores_become_a_student_with_a_card(tmp_path, encoder, capsys):
+    for name in ("one", "two"):
+        toy_store(tmp_path / "labels" / name, name)
+    config = tmp_path / "train.yaml"
+    config.write_text(
+        f"data: {tmp_path}/labels\noutput: {tmp_path}/out\nname: mine\nstart: nothing\nconcepts: 5\nheld_out: 2\n"
+        "device: cpu\nlicence: MIT\ntraining: {steps: 2, batch: 1}\n"
+    )
+    assert cli.main(["train", str(config)]) == 0
+    model = tmp_path / "out" / "mine.safetensors"
+    assert str(model) in capsys.readouterr().out
+    _, card = load_checkpoint(model, "student")
+    assert card["labels"] == "pseudo-labels of toy:teacher" and card["licence"] == "MIT"
+    assert card["command"] == f"mllm-for3d train {config}" and card["data"].startswith(
+        "1 scenes of label stores, 1 more"
+    )
+    assert card["settings"]["steps"] == 2 and set(card["thresholds"]) == {"mask", "presence"}
+    assert Student.load(model, "cpu", encoder).fingerprint.startswith("student:")
+    lines = (tmp_path / "out" / "mine_losses.jsonl").read_text().splitlines()
+    assert [json.loads(line)["step"] for line in lines] == [1, 2]
+    assert set(json.loads(lines[0])["losses"]) == {"semantic", "contrast", "token", "presence"}
+    assert (tmp_path / "out" / "mine_losses.png").is_file()
+
+
+def test_one_store_is_too_few(tmp_path, capsys):
+    toy_store(tmp_path / "labels")
+    (tmp_path / "train.yaml").write_text(f"data: {tmp_path}/labels\noutput: {tmp_path}/out\ndevice: cpu\n")
+    assert cli.main(["train", str(tmp_path / "train.yaml")]) == 2
+    assert "1 training scenes; give two or more" in capsys.readouterr().err
+
+
+def test_a_start_is_named_on_the_card():
+    config = TrainConfig((Path("a"),))
+    network, said = start_network(config)
+    assert said["started_from"].startswith("student ") and len(said["classes"]) == network.projector.classes
+    with pytest.raises(TrainingError, match="unknown network 'resnet': choose one of student"):
+        start_network(replace(config, network="resnet"))
+
+
+def test_one_seed_is_one_start():
+    config = TrainConfig((Path("a"),), start="nothing", concepts=3)
+    one, other = (start_network(config)[0].state_dict() for _ in range(2))
+    assert all((value == other[name]).all() for name, value in one.items())
