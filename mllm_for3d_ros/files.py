@@ -10,8 +10,13 @@ PARTIAL = ".partial"
 """Ending of a file being written; one that stays behind is of a process that was killed."""
 
 
-def write_whole(path: Path, content: bytes) -> None:
+def write_whole(path: Path, content: bytes, *, durable: bool = True) -> None:
     """Write a file so that readers, also after a crash, see the old content or all of the new.
+
+    Args:
+        path: in a folder that is there.
+        content: all of the file.
+        durable: outlive a power cut, too; without, only the end of the process, which is much faster.
 
     Raises:
         OSError: the folder is missing or cannot be written.
@@ -20,14 +25,23 @@ def write_whole(path: Path, content: bytes) -> None:
     try:
         with partial.open("wb") as file:
             file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
         partial.replace(path)
     except BaseException:
         partial.unlink(missing_ok=True)
         raise
+    if not durable:
+        return
     folder = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(folder)  # so that the new name, too, outlives a power cut
     finally:
         os.close(folder)
+
+
+def remove_partial(folder: Path) -> None:
+    """Delete what killed processes had not finished below ``folder``; nobody may be writing there."""
+    for file in folder.rglob(f".*{PARTIAL}"):
+        file.unlink(missing_ok=True)

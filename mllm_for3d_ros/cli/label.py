@@ -1,173 +1,199 @@
-"""``mllm-for3d label``: a recording in, 3D pseudo-labels out, with no 3D annotation."""
+"""``mllm-for3d label``: recordings in, 3D pseudo-labels and a report out, with no 3D annotation."""
 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
-import time
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from mllm_for3d_ros.cli.arguments import positive_float, positive_int, save_json, table
+from mllm_for3d_ros.cli.arguments import positive_float, positive_int, table
 from mllm_for3d_ros.cli.teacher_arguments import add_teacher_arguments, open_cache, teacher_options
-from mllm_for3d_ros.errors import MLLMFor3DError, RecordingError
+from mllm_for3d_ros.errors import InstructionError
 
 if TYPE_CHECKING:
-    from mllm_for3d_ros.lifting.label_recording import LabelSettings, SceneRun
-    from mllm_for3d_ros.teachers.cache import CachedTeacher
+    from mllm_for3d_ros.labeling.plan import Plan
+    from mllm_for3d_ros.labeling.settings import Asked, LabelJob
+    from mllm_for3d_ros.labeling.summary import RunSummary
 
 HELP = """Label recordings: each is mapped, a 2D teacher answers every instruction on chosen views, and the
 answers are lifted to one 3D label each.
 
-DIR gets a folder for each recording (docs/label_store.md) and run.json with figures. The teacher is asked
-about an image and an instruction once, ever: its answers are cached, and finished labels are kept, so an
-interrupted run goes on where it stopped."""
-SOME_FAILED = 1
+DIR gets a label store for each recording (docs/label_store.md), report.html, and run.json with figures. The
+teacher is asked about an image and an instruction once, ever: its answers are cached, and finished labels are
+kept, so an interrupted run goes on where it stopped. See docs/labeling.md.
+
+exit status: 0 all recordings are labelled, 1 some failed, 3 all failed, 2 nothing could be begun, 130 Ctrl-C"""
+TOPICS = ("color_topic", "depth_topic", "camera_info_topic", "pose_topic", "map_frame", "camera_frame")
+VOCABULARY_KIND = "explicit"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""
-    parser.add_argument("recordings", nargs="+", metavar="PATH", help="bags (MCAP, SQLite, ROS 1), folders, globs")
-    parser.add_argument(
-        "--instructions", nargs="+", required=True, metavar="TEXT", help="sentences, or .txt or .json files of them"
+    add = parser.add_argument
+    add(
+        "recordings",
+        nargs="+",
+        metavar="PATH",
+        help="bags (MCAP, SQLite, ROS 1), image folders, folders of them, globs",
     )
-    parser.add_argument("--out", type=Path, default=Path("out/label"), metavar="DIR", help="folder for the labels")
-    parser.add_argument("--views", type=positive_int, default=16, metavar="N", help="views asked for an instruction")
-    parser.add_argument("--voxel-size", type=positive_float, default=0.025, metavar="M", help="edge of a voxel in m")
-    parser.add_argument("--max-depth", type=positive_float, default=4.0, metavar="M", help="farther pixels are ignored")
+    add("--out", type=Path, default=Path("out/label"), metavar="DIR", help="folder for the labels")
+    add("--overwrite", action="store_true", help="start anew where DIR has labels of these recordings")
+    add("--dry-run", action="store_true", help="say what would be done, with an estimate, and do nothing")
+    add("--no-report", action="store_true", help="write no pages")
+    _add_instructions(parser.add_argument_group("instructions, at least one of"))
+    _add_settings(parser.add_argument_group("map and views"))
+    topics = parser.add_argument_group("topics and frames of bags, found by type and name where not given")
+    for name in TOPICS:
+        topics.add_argument(f"--{name.replace('_', '-')}", metavar="NAME")
+    topics.add_argument("--max-interval", type=positive_float, metavar="S", help="between colour and depth; 0.02")
+    shown = parser.add_mutually_exclusive_group()
+    shown.add_argument("--quiet", action="store_true", help="print errors only")
+    shown.add_argument("--json-lines", action="store_true", help="print progress and the result as JSON, one a line")
     add_teacher_arguments(parser)
+
+
+def _add_instructions(group: argparse._ArgumentGroup) -> None:
+    add = group.add_argument
+    add("--instructions", nargs="+", default=[], metavar="TEXT", help="sentences, or .txt or .json files of them")
+    add(
+        "--vocabulary",
+        nargs="?",
+        const="",
+        metavar="FILE",
+        help='"the NAME" for each name of a text file, or of the compact teacher\'s classes',
+    )
+    add("--propose", type=positive_int, default=0, metavar="N", help="N more a scene, by the teacher (MLLMs only)")
+
+
+def _add_settings(group: argparse._ArgumentGroup) -> None:
+    add = group.add_argument
+    add("--views", type=positive_int, default=16, metavar="N", help="views asked for an instruction")
+    add("--key-frames", type=positive_int, default=64, metavar="N", help="candidate views kept a scene")
+    add("--voxel-size", type=positive_float, default=0.025, metavar="M", help="edge of a voxel in m")
+    add("--max-depth", type=positive_float, default=4.0, metavar="M", help="farther pixels are ignored")
+    add(
+        "--part-voxels",
+        type=positive_int,
+        default=500_000,
+        metavar="N",
+        help="a map that grows to so many voxels is labelled as a scene of its own, which bounds memory",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Label each recording; one that fails is reported and the others go on."""
-    from mllm_for3d_ros.language.instruction_file import collect_instructions
-    from mllm_for3d_ros.teachers.registry import cached_teacher
+    from mllm_for3d_ros.cli.label_output import output
+    from mllm_for3d_ros.labeling.runner import label_recordings
+    from mllm_for3d_ros.teachers.catalogue import require_proposer
+    from mllm_for3d_ros.teachers.registry import cached_teacher, fingerprint_of
 
-    start = time.perf_counter()
-    instructions = collect_instructions(args.instructions)
-    paths = expand(args.recordings)
-    settings = _settings(args)
-    with open_cache(args) as cache, _Bar() as bar:
-        teacher = cached_teacher(args.teacher, teacher_options(args), cache, bar.answered)
-        scenes, failed = [], {}
-        for path, name in zip(paths, folder_names(paths), strict=True):
-            bar.begin(name, settings.lifting.views)
-            try:
-                scenes.append(_label(path, args.out / name, instructions, teacher, settings, bar))
-            except MLLMFor3DError as error:
-                failed[str(path)] = str(error)
-                print(f"mllm-for3d: error: {path}: {error}", file=sys.stderr)
-    summary = _summary(scenes, failed, teacher, time.perf_counter() - start)
-    save_json(args.out / "run.json", summary)
-    if scenes:
-        print(_table(scenes))
-    print(f"{teacher.teacher_calls} teacher calls, {teacher.cache_hits} answers from the cache; labels in {args.out}")
-    return SOME_FAILED if failed else 0
+    if args.propose:
+        require_proposer(args.teacher)
+    job, options = _job(args), teacher_options(args)
+    if args.dry_run:
+        from mllm_for3d_ros.labeling.plan import plan_run
+
+        return _say_plan(plan_run(job, str(fingerprint_of(args.teacher, options))), args)
+    with open_cache(args) as cache, output(args.quiet, args.json_lines) as shown:
+        summary = label_recordings(
+            job, lambda answered: cached_teacher(args.teacher, options, cache, answered), shown.listener()
+        )
+    _say(summary, args)
+    return summary.exit_status
 
 
-def expand(given: list[str]) -> list[Path]:
-    """The recordings that paths and globs name, each once, in order.
+def asked_by(args: argparse.Namespace) -> tuple[Asked, ...]:
+    """The instructions that are given.
 
     Raises:
-        RecordingError: a glob matches nothing.
+        InstructionError: there are none, and none are to be proposed; or a file cannot be read.
     """
-    import glob
+    from mllm_for3d_ros.labeling.settings import Asked
+    from mllm_for3d_ros.language.instruction_file import collect_with_kinds
 
-    paths: list[Path] = []
-    for item in given:
-        found = sorted(glob.glob(item)) if glob.has_magic(item) and not Path(item).exists() else [item]
-        if not found:
-            raise RecordingError(f"{item} matches no file or folder: check the pattern")
-        paths += [Path(one) for one in found]
-    return list(dict.fromkeys(paths))
-
-
-def folder_names(paths: list[Path]) -> list[str]:
-    """A folder name for each recording: its own name, with a piece of a hash where two have the same."""
-    import hashlib
-
-    stems = [path.resolve().name.removesuffix(path.suffix) or "recording" for path in paths]
-    return [
-        stem if stems.count(stem) == 1 else f"{stem}-{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
-        for stem, path in zip(stems, paths, strict=True)
-    ]
+    found: dict[str, str | None] = collect_with_kinds(args.instructions) if args.instructions else {}
+    if args.vocabulary is not None:
+        for name in _class_names(args.vocabulary):
+            found.setdefault(f"the {name}", VOCABULARY_KIND)
+    if not found and not args.propose:
+        raise InstructionError("no instructions: give --instructions, --vocabulary, or --propose with an MLLM")
+    return tuple(Asked(text, kind) for text, kind in found.items())
 
 
-def _settings(args: argparse.Namespace) -> LabelSettings:
-    from mllm_for3d_ros.lifting.label_recording import LabelSettings
+def _class_names(file: str) -> list[str]:
+    if not file:
+        from mllm_for3d_ros.rooms.vocabulary import CLASS_NAMES
+
+        return [name.replace("_", " ") for name in CLASS_NAMES]
+    try:
+        lines = Path(file).read_text(encoding="utf-8").splitlines()
+    except (OSError, ValueError) as cause:
+        raise InstructionError(
+            f"vocabulary {file} cannot be read ({cause}); give a text file, a name a line"
+        ) from cause
+    names = [" ".join(line.replace("_", " ").split()) for line in lines if line.strip() and line.strip()[0] != "#"]
+    if not names:
+        raise InstructionError(f"vocabulary {file} holds no names; write one a line")
+    return list(dict.fromkeys(names))
+
+
+def _job(args: argparse.Namespace) -> LabelJob:
+    from mllm_for3d_ros.labeling.settings import LabelJob, LabelSettings
     from mllm_for3d_ros.lifting.settings import LiftSettings
+    from mllm_for3d_ros.recording.find import find_recordings
 
-    return LabelSettings(args.voxel_size, args.max_depth, lifting=LiftSettings(views=args.views))
-
-
-def _label(
-    path: Path,
-    folder: Path,
-    instructions: tuple[str, ...],
-    teacher: CachedTeacher,
-    settings: LabelSettings,
-    bar: _Bar,
-) -> SceneRun:
-    from mllm_for3d_ros.lifting.label_recording import label_recording
-    from mllm_for3d_ros.recording.reader import open_recording
-
-    return label_recording(open_recording(path), instructions, teacher, folder, settings, bar.stage)
+    topics = {name: getattr(args, name) for name in TOPICS if getattr(args, name)}
+    if args.max_interval:
+        topics["max_interval_s"] = args.max_interval
+    settings = LabelSettings(
+        args.voxel_size, args.max_depth, args.key_frames, args.part_voxels, LiftSettings(views=args.views), topics
+    )
+    paths = tuple(find_recordings(args.recordings))
+    return LabelJob(paths, asked_by(args), args.out, settings, args.propose, args.overwrite, not args.no_report)
 
 
-class _Bar:
-    """One progress bar: frames while mapping, then the teacher's views with their rate and the time left."""
+def _say_plan(plan: Plan, args: argparse.Namespace) -> int:
+    """Print what would be done; problems count as failures."""
+    from mllm_for3d_ros.labeling.summary import ALL_FAILED, OK, SOME_FAILED
 
-    def __init__(self) -> None:
-        from tqdm import tqdm
-
-        self._tqdm = tqdm(disable=None, leave=False, unit="view")
-        self._name, self._views = "", 0
-
-    def __enter__(self) -> _Bar:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._tqdm.close()
-
-    def begin(self, name: str, views: int) -> None:
-        """The next recording, of which at most so many views will be asked for an instruction."""
-        self._name, self._views = name, views
-
-    def stage(self, stage: str, done: int, total: int) -> None:
-        """Frames while mapping; while labelling the bar moves with ``answered``."""
-        if stage == "mapping":
-            if done == 1:
-                self._restart(f"{self._name}: mapping", total, "frame")
-            self._tqdm.update(1)
-        elif done == 0:
-            self._restart(f"{self._name}: asking", self._views * total, "view")
-
-    def answered(self, views: int) -> None:
-        """``views`` more have been answered."""
-        self._tqdm.update(views)
-
-    def _restart(self, text: str, total: int, unit: str) -> None:
-        self._tqdm.unit = unit
-        self._tqdm.set_description_str(text, refresh=False)
-        self._tqdm.reset(total)
+    problems = [one for one in plan.recordings if one.problem]
+    if args.json_lines:
+        print(json.dumps({"event": "plan", **asdict(plan), "frames": plan.frames, "most_calls": plan.most_calls}))
+    elif not args.quiet:
+        rows = [
+            [Path(one.path).name, f"{one.frames:,}", str(one.labels), f"{one.most_calls:,}", one.store]
+            for one in plan.recordings
+            if not one.problem
+        ]
+        print(table(["recording", "frames", "labels", "teacher calls", "store"], rows))
+        spent = "unknown for this teacher" if plan.teacher_seconds is None else f"{plan.teacher_seconds:.0f} s"
+        print(
+            f"about {plan.seconds:.0f} s beside the teacher; at most {plan.most_calls:,} teacher calls a scene, "
+            f"fewer where answers are cached or settle early; teacher's time: {spent}"
+        )
+    for one in problems:
+        print(f"mllm-for3d: error: {one.path}: {one.problem}", file=sys.stderr)
+    if not problems:
+        return OK
+    return SOME_FAILED if len(problems) < len(plan.recordings) else ALL_FAILED
 
 
-def _summary(scenes: list[SceneRun], failed: dict[str, str], teacher: CachedTeacher, seconds: float) -> dict[str, Any]:
-    return {
-        "teacher": str(teacher.fingerprint),
-        "teacher_calls": teacher.teacher_calls,
-        "cache_hits": teacher.cache_hits,
-        "seconds": round(seconds, 3),
-        "scenes": [{**asdict(scene), "store": str(scene.store)} for scene in scenes],
-        "failed": failed,
-    }
-
-
-def _table(scenes: list[SceneRun]) -> str:
+def _say(summary: RunSummary, args: argparse.Namespace) -> None:
+    if args.json_lines:
+        print(json.dumps({"event": "result", **summary.as_json()}, ensure_ascii=False), flush=True)
+        return
+    if args.quiet:
+        return
     rows = [
-        [Path(s.source).name, f"{s.frames:,}", f"{s.voxels:,}", str(len(s.written)), str(len(s.kept)),
+        [Path(s.source).name, str(len(s.stores)), f"{s.frames:,}", f"{s.voxels:,}", str(s.written), str(s.kept),
          f"{sum(s.seconds.values()):.1f}"]
-        for s in scenes
+        for s in summary.scenes
     ]  # fmt: skip
-    return table(["recording", "frames", "voxels", "labelled", "kept", "seconds"], rows)
+    if rows:
+        print(table(["recording", "scenes", "frames", "voxels", "labelled", "kept", "seconds"], rows))
+    own = "" if summary.ms_per_frame is None else f", {summary.ms_per_frame:.1f} ms a frame beside the teacher"
+    print(f"{summary.teacher_calls} teacher calls, {summary.cache_hits} answers from the cache{own}")
+    print(f"labels in {args.out}" + (f", report in {summary.report}" if summary.report else ""))

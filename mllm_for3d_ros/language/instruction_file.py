@@ -22,15 +22,26 @@ def collect_instructions(given: Sequence[str]) -> tuple[str, ...]:
     Raises:
         InstructionError: a file cannot be read or is of another form, or there is no instruction at all.
     """
-    texts: list[str] = []
+    return tuple(collect_with_kinds(given))
+
+
+def collect_with_kinds(given: Sequence[str]) -> dict[str, str | None]:
+    """As ``collect_instructions``, with the ``kind`` that a JSON object gives, None elsewhere.
+
+    Raises:
+        InstructionError: as there, or a kind is no text.
+    """
+    found: dict[str, str | None] = {}
     for item in given:
-        texts += _from_file(Path(item)) if item.lower().endswith(SUFFIXES) else [clean_instruction(item)]
-    if not texts:
+        rows = _from_file(Path(item)) if item.lower().endswith(SUFFIXES) else [(clean_instruction(item), None)]
+        for text, kind in rows:
+            found.setdefault(text, kind)
+    if not found:
         raise InstructionError("no instructions were given; pass sentences, or a .txt or .json file of them")
-    return tuple(dict.fromkeys(texts))
+    return found
 
 
-def _from_file(path: Path) -> list[str]:
+def _from_file(path: Path) -> list[tuple[str, str | None]]:
     try:
         content = path.read_text(encoding="utf-8")
         rows: Iterable[object] = json.loads(content) if path.suffix.lower() == ".json" else _lines(content)
@@ -45,11 +56,14 @@ def _lines(content: str) -> list[str]:
     return [line for line in content.splitlines() if line.strip() and not line.lstrip().startswith("#")]
 
 
-def _cleaned(row: object, where: str) -> str:
+def _cleaned(row: object, where: str) -> tuple[str, str | None]:
     text = row.get("text") if isinstance(row, dict) else row
+    kind = row.get("kind") if isinstance(row, dict) else None
     if not isinstance(text, str):
         raise InstructionError(f"{where} must be a sentence, or an object with the field text")
+    if kind is not None and not isinstance(kind, str):
+        raise InstructionError(f"{where} has a kind that is no text; write it as a string")
     try:
-        return clean_instruction(text)
+        return clean_instruction(text), kind
     except InstructionError as cause:
         raise InstructionError(f"{where}: {cause}") from cause

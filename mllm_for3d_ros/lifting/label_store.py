@@ -3,7 +3,9 @@
     scene.json           format, version, provenance, views and the list of labels
     cloud.ply            the cloud for viewers (x y z red green blue nx ny nz)
     cloud.safetensors    points, colors, normals, weights, last_seen_ns
+    views/<row>.jpg      the candidate views
     labels/<id>.safetensors   probability, confidence (float16), view_weights, query; metadata as JSON
+    labels/<id>.views.json    what each asked view said, see view_records.py
 
 Every file is written aside and renamed, labels before the list that names them, so that a killed run
 leaves only finished labels. ``docs/label_store.md`` describes the fields for readers without our code.
@@ -24,7 +26,8 @@ from safetensors.numpy import load_file, save
 
 from mllm_for3d_ros import __version__
 from mllm_for3d_ros.errors import LabelStoreError
-from mllm_for3d_ros.files import write_whole
+from mllm_for3d_ros.files import remove_partial, write_whole
+from mllm_for3d_ros.lifting.view_records import ViewRecord, jpeg_bytes, records_from, records_json
 from mllm_for3d_ros.scene.ply import ply_bytes
 from mllm_for3d_ros.types import Frame, PseudoLabel, SceneCloud
 
@@ -47,6 +50,15 @@ class Provenance:
     teacher: str
     settings: dict[str, Any] = field(default_factory=dict)
     package_version: str = __version__
+
+
+@dataclass(frozen=True)
+class Part:
+    """Which part of its recording a scene is: its number from 1, its first frame from 0, and how many frames."""
+
+    number: int
+    first_frame: int
+    frames: int
 
 
 @dataclass(frozen=True)
@@ -87,7 +99,14 @@ class LabelStore:
         self._scene = scene
 
     @classmethod
-    def create(cls, folder: Path, cloud: SceneCloud, views: Sequence[Frame], provenance: Provenance) -> LabelStore:
+    def create(
+        cls,
+        folder: Path,
+        cloud: SceneCloud,
+        views: Sequence[Frame],
+        provenance: Provenance,
+        part: Part | None = None,
+    ) -> LabelStore:
         """Start a store in ``folder``, or go on with the one that is there if it is of the same scene.
 
         Raises:
@@ -106,9 +125,15 @@ class LabelStore:
             "views": [asdict(View.of(frame)) for frame in views],
             "labels": [],
         }
+        if part is not None:
+            scene["part"] = asdict(part)
+        for name in ("labels", "views"):
+            (folder / name).mkdir(parents=True, exist_ok=True)
+        remove_partial(folder)
         if (folder / SCENE_FILE).exists():
             return cls._resumed(folder, scene)
-        (folder / "labels").mkdir(parents=True, exist_ok=True)
+        for row, frame in enumerate(views):
+            write_whole(folder / view_file(row), jpeg_bytes(frame.color), durable=False)
         nx, ny, nz = cloud.normals.T
         write_whole(folder / "cloud.ply", ply_bytes(cloud.points, cloud.colors, nx=nx, ny=ny, nz=nz))
         write_whole(folder / "cloud.safetensors", content)
@@ -170,12 +195,26 @@ class LabelStore:
         columns: dict[str, Any] = {name: tensors[name] for name in _CLOUD}
         return SceneCloud(**columns, voxel_size=self._scene["voxel_size"], frame_id=self._scene["frame_id"])
 
-    def write(self, label: PseudoLabel, views: Sequence[int]) -> None:
+    @property
+    def part(self) -> Part:
+        """Which part of the recording it is; the whole, of unknown length (0), where the store does not say."""
+        return Part(**self._scene["part"]) if "part" in self._scene else Part(1, 0, 0)
+
+    @property
+    def kinds(self) -> dict[str, str]:
+        """Kinds of the labelled instructions that have one."""
+        return {entry["instruction"]: entry["kind"] for entry in self._scene["labels"] if "kind" in entry}
+
+    def write(
+        self, label: PseudoLabel, views: Sequence[int], kind: str | None = None, records: Sequence[ViewRecord] = ()
+    ) -> None:
         """Add a label, or replace that of the same instruction.
 
         Args:
             label: of the store's cloud.
             views: rows of ``self.views`` that its view weights speak of.
+            kind: of the instruction, where it was given with one.
+            records: what those views said; none are kept if it is empty.
 
         Raises:
             ValueError: the label is of another cloud or of other views.
@@ -187,8 +226,12 @@ class LabelStore:
             raise ValueError(f"{len(label.view_weights)} view weights need as many of the {candidates} views")
         name = label_file(label.instruction)
         write_whole(self.folder / name, _label_bytes(label, views))
+        if records:
+            write_whole(self.folder / records_file(label.instruction), records_json(label.instruction, records))
         entry = {"instruction": label.instruction, "file": name, "presence": round(label.presence, 6)}
         entry["voxels_above_half"] = int(np.count_nonzero(label.probability >= 0.5))
+        if kind is not None:
+            entry["kind"] = kind
         others = [old for old in self._scene["labels"] if old["instruction"] != label.instruction]
         self._scene["labels"] = [*others, entry]
         self._commit()
@@ -217,6 +260,20 @@ class LabelStore:
         )
         return StoredLabel(label, tuple(said["views"]))
 
+    def records(self, instruction: str) -> tuple[ViewRecord, ...]:
+        """What each asked view said; empty where the store does not know.
+
+        Raises:
+            LabelStoreError: the file is damaged.
+        """
+        path = self.folder / records_file(instruction)
+        return records_from(path) if path.is_file() else ()
+
+    def view_image(self, row: int) -> Path | None:
+        """The picture of a candidate view, if it is there."""
+        path = self.folder / view_file(row)
+        return path if path.is_file() else None
+
     def labels(self) -> Iterator[StoredLabel]:
         """All labels, in the order of writing."""
         return (self.read(instruction) for instruction in self.instructions)
@@ -235,6 +292,16 @@ class LabelStore:
 def label_file(instruction: str) -> str:
     """Name of the file of an instruction's label within the store."""
     return f"labels/{hashlib.sha256(instruction.encode('utf-8')).hexdigest()[:16]}.safetensors"
+
+
+def records_file(instruction: str) -> str:
+    """Name of the file of what the views said of an instruction."""
+    return label_file(instruction).replace(".safetensors", ".views.json")
+
+
+def view_file(row: int) -> str:
+    """Name of the picture of a candidate view."""
+    return f"views/{row:03d}.jpg"
 
 
 def _label_bytes(label: PseudoLabel, views: Sequence[int]) -> bytes:

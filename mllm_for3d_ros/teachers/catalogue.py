@@ -11,6 +11,8 @@ from mllm_for3d_ros.teachers.options import TeacherOptions
 
 COMPACT_CHECKPOINT = "teacher_compact.safetensors"
 DEFAULT_SEGMENTER = "facebook/sam2.1-hiera-large"
+PROPOSERS = ("qwen-vl", "openai")
+"""Teachers that can think of instructions for a scene."""
 DEFAULT_CLIP = "openai/clip-vit-large-patch14"
 LIBRARY_PREFIX = "library:"
 """Before a .pth file: run it with the segment_anything library itself."""
@@ -128,6 +130,19 @@ def parse_name(text: str) -> TeacherName:
         known = ", ".join(row.name for row in TEACHERS)
         raise TeacherError(f"unknown teacher {name!r}: choose one of {known}, and give weights as NAME:model-or-folder")
     return TeacherName(row, model.strip() or None)
+
+
+def require_proposer(text: str) -> None:
+    """Refuse a teacher that cannot propose instructions.
+
+    Raises:
+        TeacherError: it is none of ``PROPOSERS``, or there is no teacher of that name.
+    """
+    name = parse_name(text).row.name
+    if name not in PROPOSERS:
+        raise TeacherError(
+            f"teacher {name} cannot propose instructions, only {' and '.join(PROPOSERS)} can; give --instructions"
+        )
 
 
 def needed_weights(chosen: TeacherName, options: TeacherOptions) -> tuple[str, ...]:

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mllm_for3d_ros.errors import TeacherError
 from mllm_for3d_ros.language.instruction import clean_instruction
 from mllm_for3d_ros.teachers.base import Fingerprint, abstention
 from mllm_for3d_ros.teachers.grounding import Grounder, Grounding
+from mllm_for3d_ros.teachers.proposing import Proposer
 from mllm_for3d_ros.types import Frame, ViewAnswer
 
 if TYPE_CHECKING:
@@ -41,6 +43,16 @@ class GroundedSam:
         images = [frame.color for frame in frames]
         groundings = self._grounder.locate(images, clean_instruction(instruction))
         return [self._segmented(image, found) for image, found in zip(images, groundings, strict=True)]
+
+    def propose(self, images: Sequence[np.ndarray], count: int) -> list[str]:
+        """See ``Proposer.propose``.
+
+        Raises:
+            TeacherError: the grounder cannot propose instructions.
+        """
+        if not isinstance(self._grounder, Proposer):
+            raise TeacherError(f"{self.fingerprint.name} cannot propose instructions; write them to a file")
+        return self._grounder.propose(images, count)
 
     def _segmented(self, image: np.ndarray, found: Grounding) -> ViewAnswer:
         """The answer on ``image`` [H, W, 3], in which the grounder found ``found``."""

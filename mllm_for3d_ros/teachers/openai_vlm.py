@@ -21,6 +21,7 @@ from mllm_for3d_ros.teachers.endpoint import Endpoint
 from mllm_for3d_ros.teachers.grounding import Grounding
 from mllm_for3d_ros.teachers.label_embedding import label_embedding
 from mllm_for3d_ros.teachers.options import TeacherOptions
+from mllm_for3d_ros.teachers.proposing import merged, question, read_proposals
 
 NAME = "openai"
 MAX_PIXELS = 1280 * 28 * 28
@@ -53,15 +54,21 @@ class OpenAIVLM:
 
     def locate(self, images: Sequence[np.ndarray], instruction: str) -> list[Grounding]:
         """See ``Grounder.locate``."""
-        question = prompt(instruction, self._coordinates)
-        answers = self._client.ask_all([functools.partial(self._body, image, question) for image in images])
+        asked = prompt(instruction, self._coordinates)
+        answers = self._client.ask_all([functools.partial(self._body, image, asked) for image in images])
         return [self._grounding(a, image, instruction) for a, image in zip(answers, images, strict=True)]
 
-    def _body(self, image: np.ndarray, question: str) -> dict[str, Any]:
+    def propose(self, images: Sequence[np.ndarray], count: int) -> list[str]:
+        """See ``Proposer.propose``."""
+        asked = question(count, len(images))
+        answers = self._client.ask_all([functools.partial(self._body, image, asked) for image in images])
+        return merged([[] if isinstance(a, Unusable) else read_proposals(a) for a in answers], count)
+
+    def _body(self, image: np.ndarray, asked: str) -> dict[str, Any]:
         """The request for one image."""
         content = [
             {"type": "image_url", "image_url": {"url": data_url(image, self._max_pixels)}},
-            {"type": "text", "text": question},
+            {"type": "text", "text": asked},
         ]
         messages = [{"role": "user", "content": content}]
         return {"model": self._model, "messages": messages, "temperature": 0, "max_tokens": _MAX_TOKENS}

@@ -13,6 +13,7 @@ from mllm_for3d_ros.teachers.base import Fingerprint
 from mllm_for3d_ros.teachers.grounding import Grounding
 from mllm_for3d_ros.teachers.label_embedding import label_embedding
 from mllm_for3d_ros.teachers.options import TeacherOptions
+from mllm_for3d_ros.teachers.proposing import merged, question, read_proposals
 from mllm_for3d_ros.teachers.qwen_checkpoint import read_checkpoint
 from mllm_for3d_ros.teachers.qwen_model import Generated, QwenModel
 from mllm_for3d_ros.teachers.weights import resolve_weights, weights_hash
@@ -76,14 +77,23 @@ class QwenVL:
         """See ``Grounder.locate``."""
         found: dict[int, Grounding] = {}
         fit = [i for i, image in enumerate(images) if max(image.shape[:2]) <= _MAX_ASPECT * min(image.shape[:2])]
-        question = prompt(instruction, self._model.coordinates)
+        asked = prompt(instruction, self._model.coordinates)
         for start in range(0, len(fit), self._batch_size):
             chosen = fit[start : start + self._batch_size]
-            answers = self._model.generate([images[i] for i in chosen], question, self._max_new_tokens)
+            answers = self._model.generate([images[i] for i in chosen], asked, self._max_new_tokens)
             for i, answer in zip(chosen, answers, strict=True):
                 found[i] = self._grounding(answer, images[i].shape, instruction)
         narrow = Grounding((), abstained=f"the image is more than {_MAX_ASPECT} times as long as wide")
         return [found.get(i, narrow) for i in range(len(images))]
+
+    def propose(self, images: Sequence[np.ndarray], count: int) -> list[str]:
+        """See ``Proposer.propose``."""
+        told: list[list[str]] = []
+        asked = question(count, len(images))
+        for start in range(0, len(images), self._batch_size):
+            answers = self._model.generate(images[start : start + self._batch_size], asked, self._max_new_tokens)
+            told += [read_proposals(answer.text) for answer in answers]
+        return merged(told, count)
 
     def _grounding(self, answer: Generated, shape: tuple[int, ...], instruction: str) -> Grounding:
         """Read an answer on an image of ``shape`` [H, W, 3]."""

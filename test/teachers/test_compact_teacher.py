@@ -51,6 +51,17 @@ def test_views_together_answer_as_each_alone(eager_teacher):
         assert one.score == pytest.approx(other.score, abs=1e-4)
 
 
+def test_the_bytes_of_an_answer_do_not_depend_on_the_other_views(encoder, text_head):
+    frames = [frame(seed=seed) for seed in range(5)]
+    torch.manual_seed(0)
+    network = PixelEmbedder()
+    whole = CompactTeacher(network, text_head, encoder).answer(frames, "the sofa")
+    for first, last in ((0, 1), (1, 4), (2, 5)):
+        some = CompactTeacher(network, text_head, encoder).answer(frames[first:last], "the sofa")
+        for one, other in zip(whole[first:last], some, strict=True):
+            np.testing.assert_array_equal(one.features, other.features)
+
+
 def test_an_image_is_looked_at_once_for_all_instructions(eager_teacher):
     seen = []
     eager_teacher._network.register_forward_hook(lambda module, images, result: seen.append(len(images[0])))

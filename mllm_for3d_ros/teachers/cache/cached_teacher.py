@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
-from mllm_for3d_ros.errors import CacheError
+import numpy as np
+
+from mllm_for3d_ros.errors import CacheError, TeacherError
 from mllm_for3d_ros.language.instruction import clean_instruction
 from mllm_for3d_ros.teachers.base import Fingerprint, Teacher
 from mllm_for3d_ros.teachers.cache.answer_cache import AnswerCache
 from mllm_for3d_ros.teachers.image_memo import image_key
+from mllm_for3d_ros.teachers.proposing import Proposer
 from mllm_for3d_ros.types import Frame, ViewAnswer
 
 VIEWS_PER_COMMIT = 16
@@ -20,7 +25,8 @@ class CachedTeacher:
     and every later one see the same (masks in a few levels, features rounded to float16).
 
     teacher_calls: views sent to the teacher so far. cache_hits: views answered without it, be it from the
-    cache or because the same image came twice in one call.
+    cache or because the same image came twice in one call. teacher_seconds: spent in the teacher, its loading
+    included.
     """
 
     def __init__(
@@ -43,6 +49,7 @@ class CachedTeacher:
         self.fingerprint = fingerprint
         self.teacher_calls = 0
         self.cache_hits = 0
+        self.teacher_seconds = 0.0
         self._load, self._cache, self._progress = load, cache, progress or (lambda views: None)
         self._views_per_commit = max(views_per_commit, 1)
         self._teacher: Teacher | None = None
@@ -72,9 +79,24 @@ class CachedTeacher:
             self._progress(len(chunk))
         return [answers[key] for key in keys]
 
+    def propose(self, images: Sequence[np.ndarray], count: int) -> list[str]:
+        """See ``Proposer.propose``; not cached.
+
+        Raises:
+            TeacherError: the teacher cannot propose instructions.
+        """
+        teacher = self._loaded()
+        if not isinstance(teacher, Proposer):
+            raise TeacherError(f"{self.fingerprint.name} cannot propose instructions; write them to a file")
+        with self._timed():
+            proposed = teacher.propose(images, count)
+        self.teacher_calls += len(images)
+        return proposed
+
     def _ask(self, views: dict[bytes, Frame], instruction: str) -> dict[bytes, ViewAnswer]:
         """Send ``views`` to the teacher and store what it says; returns the stored form."""
-        given = self._loaded().answer(list(views.values()), instruction)
+        with self._timed():
+            given = self._loaded().answer(list(views.values()), instruction)
         self.teacher_calls += len(views)
         self._cache.put(self.fingerprint, instruction, dict(zip(views, given, strict=True)))
         stored = self._cache.get(self.fingerprint, instruction, list(views))
@@ -88,3 +110,12 @@ class CachedTeacher:
             self._teacher = self._load()
             self._cache.keep_token_dim(self.fingerprint, self._teacher.token_dim)
         return self._teacher
+
+    @contextmanager
+    def _timed(self) -> Iterator[None]:
+        """Adds to ``teacher_seconds``."""
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.teacher_seconds += time.perf_counter() - start

@@ -22,7 +22,8 @@ from mllm_for3d_ros.types import Frame, ViewAnswer
 
 CHECKPOINT = "teacher_compact.safetensors"
 VIEWS_KEPT = TeacherOptions().views_kept
-_BATCH = 16
+_BATCH = 2
+"""Images in one forward pass, always: other sizes of batch round otherwise, and a resumed run must give equal bytes."""
 _MIN_CELLS = 8
 """Cells (of 60x80) above one half that make a mask; fewer are an abstention."""
 
@@ -85,9 +86,11 @@ class CompactTeacher:
         return [view for view in (known[key] for key in keys) if view is not None]
 
     def _embed(self, frames: Sequence[Frame]) -> Iterator[torch.Tensor]:
-        """Pixel embeddings of each frame, every one in memory of its own."""
+        """Pixel embeddings of each frame, every one in memory of its own; a lone last frame is looked at twice."""
         for start in range(0, len(frames), _BATCH):
-            for embedding in self._network(_images(frames[start : start + _BATCH])):
+            chunk = list(frames[start : start + _BATCH])
+            padding = [chunk[-1]] * (_BATCH - len(chunk))
+            for embedding in self._network(_images([*chunk, *padding]))[: len(chunk)]:
                 yield embedding.clone(memory_format=torch.contiguous_format)
 
     def _answer_view(self, embedding: torch.Tensor, token: torch.Tensor, size: tuple[int, int]) -> ViewAnswer:

@@ -1,0 +1,106 @@
+"""Runs over several recordings: failures, cancelling, run.json."""
+
+import json
+import shutil
+
+import pytest
+from color_teacher import ColorTeacher
+from label_support import TEXTS, files, label, wall_bag
+
+from mllm_for3d_ros.errors import LabelStoreError
+from mllm_for3d_ros.labeling.progress import Progress
+from mllm_for3d_ros.labeling.runner import Listener
+from mllm_for3d_ros.labeling.stores import locked
+from mllm_for3d_ros.labeling.summary import ALL_FAILED, OK, SOME_FAILED
+
+
+@pytest.fixture(scope="module")
+def bag(tmp_path_factory):
+    return wall_bag(tmp_path_factory.mktemp("bags") / "wall")
+
+
+def test_run_json_tells_what_came_of_it(tmp_path, bag):
+    summary = label([bag], tmp_path)
+    said = json.loads((tmp_path / "out" / "run.json").read_text())
+    assert (summary.exit_status, said["status"], said["failed"]) == (OK, "finished", {})
+    assert said["frames"] == 6 and said["teacher_calls"] == summary.teacher_calls > 0
+    assert {"opening", "mapping", "preparing", "teacher", "lifting", "writing"} <= set(said["stages"])
+    assert said["ms_per_frame"] > 0 and said["scenes"][0]["written"] == len(TEXTS)
+
+
+def test_bad_recordings_are_reported_in_a_line_each_and_the_others_are_labelled(tmp_path, bag):
+    cut = wall_bag(tmp_path / "cut")
+    file = cut / "cut.mcap"
+    file.write_bytes(file.read_bytes()[:3000])
+    empty = wall_bag(tmp_path / "empty", storage="sqlite3")
+    (empty / "empty.db3").write_bytes(b"")
+    told: list[tuple[str, str]] = []
+    listener = Listener(failed=lambda path, reason: told.append((path.name, reason)))
+    summary = label([cut, empty, tmp_path / "gone", bag], tmp_path, listener=listener)
+    assert summary.exit_status == SOME_FAILED
+    assert [name for name, _ in told] == ["cut", "empty", "gone"]
+    assert all("\n" not in reason for _, reason in told)
+    assert "cut short" in told[0][1] and "does not exist" in told[2][1]
+    assert [scene.written for scene in summary.scenes] == [len(TEXTS)]
+    said = json.loads((tmp_path / "out" / "run.json").read_text())
+    assert list(said["failed"]) == [str(path) for path in (cut, empty, tmp_path / "gone")]
+
+
+def test_all_failed_has_a_status_of_its_own(tmp_path):
+    assert label([tmp_path / "gone"], tmp_path).exit_status == ALL_FAILED
+
+
+def test_a_cancelled_run_goes_on_later_to_the_same_store(tmp_path, bag):
+    label([bag], tmp_path / "whole")
+    seen: list[Progress] = []
+    part = label([bag], tmp_path / "part", listener=Listener(seen.append), cancelled=lambda: seen[-1].labels_done == 1)
+    assert json.loads((tmp_path / "part" / "out" / "run.json").read_text())["status"] == part.status == "cancelled"
+    assert label([bag], tmp_path / "part").status == "finished"
+    assert files(tmp_path / "part" / "out") == files(tmp_path / "whole" / "out")
+
+
+def test_an_answered_instruction_is_not_asked_in_a_new_folder(tmp_path, bag):
+    label([bag], tmp_path)
+    before = files(tmp_path / "out")
+    shutil.rmtree(tmp_path / "out")
+    again = label([bag], tmp_path)
+    assert again.teacher_calls == 0 and again.cache_hits > 0
+    assert files(tmp_path / "out") == before
+
+
+def test_overwriting_starts_anew(tmp_path, bag):
+    label([bag], tmp_path, teacher=ColorTeacher("one"))
+    refused = label([bag], tmp_path, teacher=ColorTeacher("two"))
+    assert "another provenance" in next(iter(refused.failed.values()))
+    assert label([bag], tmp_path, teacher=ColorTeacher("two"), overwrite=True).scenes[0].written == len(TEXTS)
+
+
+def test_two_runs_do_not_write_to_one_folder(tmp_path, bag):
+    with locked(tmp_path / "out"), pytest.raises(LabelStoreError, match="another run is writing"):
+        label([bag], tmp_path)
+
+
+class ProposingTeacher(ColorTeacher):
+    """Proposes two things, one of them twice."""
+
+    proposed = 0
+
+    def propose(self, images, count):
+        """See Proposer."""
+        self.proposed += 1
+        return ["the red square", "  the red square ", "", "a grey wall"][: count + 2]
+
+
+def test_the_teacher_proposes_once_a_scene(tmp_path, bag):
+    teacher = ProposingTeacher()
+    summary = label([bag], tmp_path, texts=["the red thing"], teacher=teacher, propose=2)
+    assert summary.scenes[0].written == 3
+    again = label([bag], tmp_path, texts=["the red thing"], teacher=teacher, propose=2)
+    assert (teacher.proposed, again.teacher_calls, again.frames) == (1, 0, 0)
+    said = json.loads((tmp_path / "out" / "wall" / "scene.json").read_text())
+    assert [entry.get("kind") for entry in said["labels"]] == [None, "proposed", "proposed"]
+
+
+def test_a_teacher_that_cannot_propose_is_named(tmp_path, bag):
+    summary = label([bag], tmp_path, propose=2)
+    assert "color cannot propose" in next(iter(summary.failed.values()))
