@@ -49,8 +49,8 @@ class StudentLike(Protocol):
     def presence_threshold(self) -> float:
         """Calibrated presence from which there is a target."""
 
-    def encode(self, cloud: SceneCloud) -> Any:
-        """Encode a map: slow, once per version of the map."""
+    def encode(self, cloud: SceneCloud, previous: Any = None) -> Any:
+        """Encode a map, once per version of it; ``previous`` is the scene of the version before, to go on from."""
 
     def respond(self, scene: Any, instruction: str) -> Response:
         """Answer one instruction: quick."""
@@ -100,11 +100,15 @@ class Answerer:
         cube = SceneCloud(points, flat.astype(np.uint8), flat, ones, stamps, 0.025)
         self.answer(self.encode(cube), "a cube", mask_threshold=0.0, presence_threshold=0.0)
 
-    def encode(self, cloud: SceneCloud) -> EncodedScene:
-        """Encode a map, once per version of it; a map that is too small gives a scene that is not ready."""
+    def encode(self, cloud: SceneCloud, previous: EncodedScene | None = None) -> EncodedScene:
+        """Encode a map, once per version of it; a map that is too small gives a scene that is not ready.
+
+        With the scene of the version before as ``previous`` the cost follows the change, not the map.
+        """
         if len(cloud) < self.min_map_voxels:
             return UnencodedScene(cloud)
-        scene: EncodedScene = self.student.encode(cloud)
+        known = None if isinstance(previous, UnencodedScene) else previous
+        scene: EncodedScene = self.student.encode(cloud, known)
         return scene
 
     def answer(

@@ -41,8 +41,8 @@ class LiftedTeacher:
         self._settings = settings or LiftSettings()
         self.fingerprint = f"lifted:{teacher.fingerprint}"
 
-    def encode(self, cloud: SceneCloud) -> LiftedScene:
-        """Find superpoints, what the key views see, and which cover the map."""
+    def encode(self, cloud: SceneCloud, previous: LiftedScene | None = None) -> LiftedScene:
+        """Find superpoints, what the key views see, and which cover the map; nothing of ``previous`` is of use."""
         scene = prepare_scene(cloud.points, cloud.normals, cloud.colors, self._frames)
         return LiftedScene(cloud, SceneLabeller(scene, self._frames, self._teacher, self._settings, self._scout))
 

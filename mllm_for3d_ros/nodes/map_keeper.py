@@ -47,7 +47,7 @@ class MapKeeper:
     observation: any mapper's cloud has it, and whoever holds an image can ask for a map that includes it.
 
     Args:
-        encode: the answerer's.
+        encode: the answerer's; it gets the map, and the scene of the version before (None: there is none).
         voxel_size: edge of the voxels that the model works on, m.
         on_change: called with the newest encoded map, None if the map is empty.
         on_error: called with what went wrong with a message; the map before it stays.
@@ -55,7 +55,7 @@ class MapKeeper:
 
     def __init__(
         self,
-        encode: Callable[[SceneCloud], Any],
+        encode: Callable[[SceneCloud, Any], Any],
         voxel_size: float,
         on_change: Callable[[EncodedMap | None], None],
         on_error: Callable[[Exception], None],
@@ -92,6 +92,6 @@ class MapKeeper:
             self._current = None
         else:
             cloud = scene_cloud(columns, self._voxel_size, CloudIdentity(message.header.frame_id, stamp, stamp, epoch))
-            scene = self._encode(cloud)
+            scene = self._encode(cloud, None if self._current is None else self._current.scene)
             self._current = EncodedMap(scene, cloud, stamp, time.perf_counter() - started)
         self._on_change(self._current)

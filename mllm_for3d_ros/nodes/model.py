@@ -20,8 +20,8 @@ class AnswererLike(Protocol):
     def fingerprint(self) -> str:
         """Name and hash of the weights."""
 
-    def encode(self, cloud: SceneCloud) -> Any:
-        """Encode a map: slow, once per version."""
+    def encode(self, cloud: SceneCloud, previous: Any = None) -> Any:
+        """Encode a map, once per version; ``previous`` is the scene of the version before, to go on from."""
 
     def answer(
         self,

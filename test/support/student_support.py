@@ -32,9 +32,11 @@ class ColorStudent:
 
     def __init__(self) -> None:
         self.encoded = 0
+        self.previous: StandInScene | None = None
 
-    def encode(self, cloud: SceneCloud) -> StandInScene:
+    def encode(self, cloud: SceneCloud, previous: StandInScene | None = None) -> StandInScene:
         self.encoded += 1
+        self.previous = previous
         return StandInScene(cloud)
 
     def respond(self, scene: StandInScene, instruction: str) -> StandInResponse:
