@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
 
+from mllm_for3d_ros.answering.resolver import Choice, Found, Resolver, counted
+from mllm_for3d_ros.answering.things import floor_height, things_of
+from mllm_for3d_ros.answering.viewpoint import Viewpoint
 from mllm_for3d_ros.language.instruction import clean_instruction
+from mllm_for3d_ros.language.relations.parser import parse_query
+from mllm_for3d_ros.language.relations.query import Query
 from mllm_for3d_ros.scene.instances import DEFAULT_GAP, split_instances
 from mllm_for3d_ros.types import Instance, Mask3D, SceneCloud, Status
 
@@ -119,8 +125,12 @@ class Answerer:
         mask_threshold: float | None = None,
         presence_threshold: float | None = None,
         max_instances: int = 0,
+        viewpoint: Viewpoint | np.ndarray | None = None,
     ) -> Mask3D:
         """The answer to one instruction.
+
+        Where the instruction says a relation, colour or size, the student is asked for the things that it names, and
+        geometry chooses among them (docs/answering.md); else it is asked for the whole sentence.
 
         Args:
             scene: from ``encode``.
@@ -128,10 +138,12 @@ class Answerer:
             mask_threshold: probability 0..1 from which a voxel is chosen; None takes the calibrated one.
             presence_threshold: presence 0..1 from which there is a target; None takes the calibrated one.
             max_instances: keep only the best so many instances and their voxels; 0 keeps all.
+            viewpoint: of whoever asks, in the map frame, for "left of" and "nearest to me": a [4, 4] pose (x forward,
+                z up), or x, y and yaw; see ``Viewpoint.of``.
 
         Raises:
             InstructionError: the instruction is empty, too long or no text.
-            ValueError: a threshold lies outside of 0..1, or max_instances is negative.
+            ValueError: a threshold lies outside of 0..1, max_instances is negative, or the viewpoint is no pose.
         """
         text = clean_instruction(instruction)
         threshold = self.student.mask_threshold if mask_threshold is None else mask_threshold
@@ -144,19 +156,54 @@ class Answerer:
         cloud = scene.cloud
         if isinstance(scene, UnencodedScene):
             return _not_ready(text, cloud, self.min_map_voxels)
-        response = self.student.respond(scene, text)
+        limits = _Limits(threshold, least, max_instances)
+        seen_from = None if viewpoint is None else Viewpoint.of(viewpoint)
+        query = parse_query(text)
+        chosen = None if query is None else self._choose(scene, query, limits, seen_from)
+        if query is None or chosen is None:
+            return self._answer_whole(scene, text, limits)
+        return _chosen(text, cloud, query, chosen, limits)
+
+    def _answer_whole(self, scene: EncodedScene, text: str, limits: _Limits) -> Mask3D:
+        """The student's answer to the sentence as it stands."""
+        cloud, response = scene.cloud, self.student.respond(scene, text)
         probability, presence = response.probability, float(response.presence)
-        mask = probability >= np.float32(threshold)
-        if presence < least:
-            reason = f"presence {presence:.2f} is below {least:.2f}"
+        mask = probability >= np.float32(limits.mask)
+        if presence < limits.presence:
+            reason = f"presence {presence:.2f} is below {limits.presence:.2f}"
             return _no_target(text, cloud, probability, presence, reason)
         if mask.sum() < self.min_voxels:
-            reason = f"only {int(mask.sum())} voxels reach probability {threshold:.2f} ({self.min_voxels} needed)"
+            reason = f"only {int(mask.sum())} voxels reach probability {limits.mask:.2f} ({self.min_voxels} needed)"
             return _no_target(text, cloud, probability, presence, reason)
-        instances = split_instances(
+        return _found(text, cloud, probability, presence, self._split(cloud, probability, mask), limits.instances)
+
+    def _choose(self, scene: EncodedScene, query: Query, limits: _Limits, viewpoint: Viewpoint | None) -> Choice | None:
+        """What the query picks; None where it may only describe a kind, and picks nothing."""
+        floor = floor_height(scene.cloud)
+
+        def ask(text: str) -> Found:
+            response = self.student.respond(scene, text)
+            mask = response.probability >= np.float32(limits.mask)
+            there = response.presence >= limits.presence and mask.sum() >= self.min_voxels
+            instances = self._split(scene.cloud, response.probability, mask) if there else ()
+            return Found(things_of(scene.cloud, instances, floor), response.probability, float(response.presence))
+
+        choice = Resolver(scene.cloud, ask, viewpoint).resolve(query)
+        return None if query.loose and not choice.picks else choice
+
+    def _split(self, cloud: SceneCloud, probability: np.ndarray, mask: np.ndarray) -> tuple[Instance, ...]:
+        return split_instances(
             cloud.points, mask, probability, min_points=self.min_voxels, gap=self.gap, voxel_size=cloud.voxel_size
         )
-        return _found(text, cloud, probability, presence, instances, max_instances)
+
+
+@dataclass(frozen=True)
+class _Limits:
+    """Thresholds of voxels and of presence, and the most instances of an answer (0: all)."""
+
+    mask: float
+    presence: float
+    instances: int
 
 
 def _not_ready(text: str, cloud: SceneCloud, needed: int) -> Mask3D:
@@ -169,6 +216,22 @@ def _no_target(text: str, cloud: SceneCloud, probability: np.ndarray, presence: 
     nothing = np.zeros(len(cloud), bool)
     why = f"Nothing in the map fits: {reason}."
     return Mask3D(text, Status.NO_TARGET, probability, nothing, presence, 0.0, why, map_version=cloud.version)
+
+
+def _chosen(text: str, cloud: SceneCloud, query: Query, choice: Choice, limits: _Limits) -> Mask3D:
+    """The answer made of what a query picks; outside of it, probabilities sink below the threshold of masks."""
+    outside = choice.probability * np.float32(0.5 * limits.mask)
+    if not choice.picks:
+        return _no_target(text, cloud, outside, choice.presence, choice.reason)
+    kept = choice.picks[: limits.instances] if limits.instances else choice.picks
+    instances = tuple(replace(thing.instance, reason=choice.reason) for thing in kept)
+    mask = np.zeros(len(cloud), bool)
+    for one in instances:
+        mask[one.indices] = True
+    probability = np.where(mask, choice.probability, outside).astype(np.float32)
+    score = float(np.mean(probability[mask], dtype=np.float64))
+    why = f"{len(kept)} of {counted(choice.total, query.target)}: {choice.reason}."
+    return Mask3D(text, Status.OK, probability, mask, choice.presence, score, why, instances, cloud.version)
 
 
 def _found(
