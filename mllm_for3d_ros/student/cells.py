@@ -15,7 +15,7 @@ import numpy as np
 
 from mllm_for3d_ros.scene.map_cloud import CloudError
 from mllm_for3d_ros.student import cell_kernels as kernels
-from mllm_for3d_ros.student.key_table import LIMIT, KeyTable, grown
+from mllm_for3d_ros.student.key_table import LIMIT, KeyTable, grown, named_once
 from mllm_for3d_ros.types import SceneCloud
 
 STUDENT_VOXEL = 0.05
@@ -114,8 +114,7 @@ class Cells:
         self._make_room(len(self.table.keys))
         moved = np.flatnonzero(self.cell_of[rows] != cells)
         gone = np.arange(count, known)
-        touched = np.concatenate([cells, self.cell_of[rows[moved]], self.cell_of[gone]])
-        touched = np.unique(touched[touched > 0]).astype(np.int64)
+        touched = self._distinct(cells, self.cell_of[rows[moved]], self.cell_of[gone])
         kernels.leave(np.concatenate([rows[moved], gone]), self.cell_of, self._head, self._following)
         kernels.join(rows[moved], cells[moved], self.cell_of, self._head, self._following)
         self._rows = count
@@ -164,9 +163,17 @@ class Cells:
             around = found[:number]
         elif not len(flipped):
             around = around[:0]
-        answered = np.union1d(touched, around)
+        answered = self._distinct(touched.astype(np.int32), around.astype(np.int32))
         kernels.answer_for(answered, self.table.keys, self.table.table, self.kept, _STEPS, self.answer)
         return answered
+
+    def _distinct(self, *groups: np.ndarray) -> np.ndarray:
+        """[K] int64 cells that are in any of ``groups`` (int32), rising, without 0."""
+        self._stamp += 1
+        out, count = np.empty(min(len(self), sum(map(len, groups))), np.int64), 0
+        for group in groups:
+            count = named_once(np.arange(len(group)), group[:, None], self._marks, self._stamp, out, count)
+        return np.sort(out[:count])
 
     def _count_heights(self, heights: np.ndarray, sign: int) -> None:
         values, counts = np.unique(heights, return_counts=True)

@@ -11,7 +11,7 @@ import itertools
 import numpy as np
 from numba import njit
 
-from mllm_for3d_ros.student.key_table import OPTIONS, KeyTable, find, grown
+from mllm_for3d_ros.student.key_table import OPTIONS, KeyTable, find, grown, named_once
 
 _OFFSETS = tuple(itertools.product((-1, 0, 1), repeat=3))
 _DELTAS = np.array([(x << 42) + (y << 21) + z for x, y, z in _OFFSETS], np.int64)
@@ -28,19 +28,6 @@ def _connect(first, deltas, keys, table, count, neighbours):  # type: ignore[no-
             neighbours[row, k] = other
             if other != 0:
                 neighbours[other, 26 - k] = row
-
-
-@njit(**OPTIONS)
-def _spread(rows, links, marks, stamp, out, count):  # type: ignore[no-untyped-def]
-    """Append what ``links[rows]`` names (0 for nothing) to ``out``, each once; returns how many are in it."""
-    for row in rows:
-        for k in range(links.shape[1]):
-            other = links[row, k]
-            if other != 0 and marks[other] != stamp:
-                marks[other] = stamp
-                out[count] = other
-                count += 1
-    return count
 
 
 class Grid:
@@ -131,5 +118,5 @@ class GridTree:
         for rows, links in groups:
             named = rows.astype(np.int32)[:, None] if links is None else links
             chosen = np.arange(len(rows)) if links is None else rows
-            count = _spread(chosen, named, marks, self._stamp, out, count)
+            count = named_once(chosen, named, marks, self._stamp, out, count)
         return np.sort(out[:count])

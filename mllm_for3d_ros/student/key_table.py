@@ -56,6 +56,19 @@ def _rehash(keys, count, table):  # type: ignore[no-untyped-def]
         table[h] = row
 
 
+@njit(**OPTIONS)
+def named_once(rows, links, marks, stamp, out, count):  # type: ignore[no-untyped-def]
+    """Append what ``links[rows]`` names (0 for nothing) to ``out``, each once; returns how many are in it."""
+    for row in rows:
+        for k in range(links.shape[1]):
+            other = links[row, k]
+            if other != 0 and marks[other] != stamp:
+                marks[other] = stamp
+                out[count] = other
+                count += 1
+    return count
+
+
 class KeyTable:
     """Keys int64 to rows 1, 2, … in the order in which they came; no key ever leaves.
 

@@ -16,7 +16,7 @@ import torch
 from mllm_for3d_ros.student.cells import CellChange, Cells
 from mllm_for3d_ros.student.convolution import Convolution, Meetings, octant_table
 from mllm_for3d_ros.student.grids import GridTree
-from mllm_for3d_ros.student.program import Layer, Program
+from mllm_for3d_ros.student.program import Layer, Program, Stage
 from mllm_for3d_ros.types import SceneCloud
 
 
@@ -141,13 +141,16 @@ class _Pass:
         if len(work.rows) == 0:
             return inputs.new_zeros((0, layer.channels))
         convolution, rows = self._convolutions[index], self._rows(work.rows)
-        if convolution is not None:
-            assert work.meetings is not None
-            added = None if layer.added is None else self._values[layer.added - 1].index_select(0, rows)
-            return convolution(self._values[layer.sources[0] - 1], work.meetings, added)
-        read = [inputs if value == 0 else self._values[value - 1].index_select(0, rows) for value in layer.sources]
-        x = torch.cat(read, 1)
-        for stage in layer.stages:
+        if convolution is None:
+            read = [inputs if value == 0 else self._values[value - 1].index_select(0, rows) for value in layer.sources]
+            return self._applied(read[0] if len(read) == 1 else torch.cat(read, 1), layer.stages)
+        assert work.meetings is not None
+        added = None if layer.added is None else self._values[layer.added - 1].index_select(0, rows)
+        x = convolution(self._values[layer.sources[0] - 1], work.meetings, added)
+        return self._applied(x, layer.stages[1:])
+
+    def _applied(self, x: torch.Tensor, stages: Sequence[Stage]) -> torch.Tensor:
+        for stage in stages:
             assert stage.bias is not None
             x = torch.addmm(stage.bias.to(self._device), x, stage.weight[0].to(self._device))
             x = x.relu_() if stage.relu else x

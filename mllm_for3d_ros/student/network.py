@@ -108,8 +108,9 @@ class StudentNetwork(nn.Module):
 
     def posterior(self, embeddings: torch.Tensor) -> torch.Tensor:
         """Probability [N, C] of each concept at voxel ``embeddings`` [N, 64], in competition with the others."""
-        concepts = self.mask_logits(embeddings, self.projector.concepts[:-1])
-        return torch.softmax(torch.cat([torch.zeros_like(concepts[:1]), concepts]), dim=0)[1:].T
+        none = embeddings.new_zeros((len(embeddings), 1))
+        concepts = embeddings @ self.token_map(self.projector.concepts[:-1]).T + self.bias
+        return torch.softmax(torch.cat([none, concepts], 1), dim=1)[:, 1:]
 
     def won(self, posterior: torch.Tensor, attention: torch.Tensor) -> torch.Tensor:
         """Logits [Q, N] that the instructions' concepts win voxels with this ``posterior`` [N, C]."""

@@ -26,16 +26,21 @@ class Pages:
         return self.count
 
     def replaced(self, rows: torch.Tensor, values: torch.Tensor, count: int) -> Pages:
-        """A version of ``count`` rows with ``values`` [K, ...] in ``rows`` [K] int64; rows new and not named are 0."""
+        """A version of ``count`` rows, with ``values`` [K, ...] in ``rows`` [K] int64 (rising, on the CPU).
+
+        Rows that are new and not named are 0.
+        """
         pages = list(self.pages[: -(-count // PAGE)])
-        for _ in range(-(-count // PAGE) - len(pages)):
+        shared = len(pages)
+        for _ in range(-(-count // PAGE) - shared):
             pages.append(values.new_zeros((PAGE, *values.shape[1:])))
-        owner, order = torch.sort(rows.to(values.device) // PAGE, stable=True)
-        names, sizes = torch.unique_consecutive(owner, return_counts=True)
+        names, sizes = torch.unique_consecutive(rows // PAGE, return_counts=True)
         start = 0
         for name, size in zip(names.tolist(), sizes.tolist(), strict=True):
-            chosen = order[start : start + size]
-            pages[name] = pages[name].index_copy(0, rows[chosen] - name * PAGE, values[chosen])
+            here = (rows[start : start + size] - name * PAGE).to(values.device)
+            if name < shared:
+                pages[name] = pages[name].clone()
+            pages[name].index_copy_(0, here, values[start : start + size])
             start += size
         return Pages(tuple(pages), count)
 

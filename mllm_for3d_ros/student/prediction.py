@@ -14,15 +14,12 @@ from mllm_for3d_ros.checkpoint import fill_module, load_checkpoint
 from mllm_for3d_ros.device import choose_device
 from mllm_for3d_ros.language.instruction import clean_instruction
 from mllm_for3d_ros.language.sentence_encoder import SentenceEncoder
+from mllm_for3d_ros.student.embedding import PASSES
 from mllm_for3d_ros.student.encoding import EncodedScene, SceneEncoder
 from mllm_for3d_ros.student.network import StudentNetwork
 from mllm_for3d_ros.types import SceneCloud
 
 CHECKPOINT = "student.safetensors"
-
-
-PASSES = 1
-"""Turned copies of a scene that are averaged unless said otherwise; docs/encoding.md has what more of them give."""
 
 
 @dataclass(frozen=True)

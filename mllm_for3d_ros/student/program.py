@@ -43,9 +43,9 @@ class Layer:
 
     kind: "points" looks at the voxel alone, "around" at its 27 neighbours, "down" at its 8 children, "up" at
     its parent. sources: values that are read (0 is the network's input, i + 1 the output of layer i), several
-    side by side for "points" only. stages: what is applied; several for "points" only. K is 27 for "around",
-    8 for "down" and "up" (octants), 1 for "points". added: a value of the same level that is added before the
-    ReLU, through ``shortcut`` [Ci, Co] if there is one.
+    side by side for "points" only. stages: what is applied one after the other, K of the first being 27 for
+    "around", 8 for "down" and "up" (octants), 1 for "points" and of all others. added: a value of the same level
+    that is added before the first ReLU, through ``shortcut`` [Ci, Co] if there is one.
     """
 
     kind: Literal["points", "around", "down", "up"]
@@ -102,6 +102,13 @@ class _Compiler:
         weight = conv.weight.detach()[self._octant]
         return self.add(Layer("up", level, (source,), (Stage(weight, None, False),), added))
 
+    def head(self, unet: SparseUNet, source: int, skip: int) -> None:
+        """The last transposed convolution and what follows: W [up(x), skip] is up'(x) + W' skip, one layer."""
+        merge, width = _linear(unet.merge[0], relu=True), unet.up[0].weight.shape[2]
+        weight = unet.up[0].weight.detach()[self._octant] @ merge.weight[0, :width]
+        stages = (Stage(weight, merge.bias, True), _linear(unet.mask_head, relu=False))
+        self.add(Layer("up", 0, (source,), stages, skip, merge.weight[0, width:]))
+
 
 def compile_unet(unet: SparseUNet, pose: Pose = POSES[0]) -> Program:
     """The layers from inputs [N, 8] to mask embeddings [N, 64], for the scene in ``pose``.
@@ -118,9 +125,7 @@ def compile_unet(unet: SparseUNet, pose: Pose = POSES[0]) -> Program:
         value = compiler.block(encoder, level, compiler.down(down, level, value))
     for level in range(len(unet.down) - 1, 0, -1):
         value = compiler.block(unet.decoders[level - 1], level, compiler.up(unet.up[level], level, value, skips[level]))
-    raised = compiler.up(unet.up[0], 0, value)
-    stages = (_linear(unet.merge[0], relu=True), _linear(unet.mask_head, relu=False))
-    compiler.add(Layer("points", 0, (raised, skips[0]), stages))
+    compiler.head(unet, value, skips[0])
     return tuple(compiler.layers)
 
 

@@ -9,11 +9,8 @@ from changing_map import ChangingMap, lively_network
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mllm_for3d_ros.student.embedding import embed_voxels
 from mllm_for3d_ros.student.encoding import SceneEncoder, differing
-from mllm_for3d_ros.student.network import LEVELS
-from mllm_for3d_ros.student.program import POSES
-from mllm_for3d_ros.student.sparse import build_levels
-from mllm_for3d_ros.student.symmetry import turn
 from mllm_for3d_ros.student.voxels import voxelise
 
 NETWORK = lively_network()
@@ -80,14 +77,8 @@ def test_a_changed_map_is_encoded_as_if_it_were_new(steps, passes):
 def test_all_passes_are_the_network_on_turned_scenes(passes):
     cloud = start().cloud()
     voxels, scene = voxelise(cloud), ENCODERS[passes].encode(cloud)
-    total = torch.zeros(())
-    for pose in POSES[:passes]:
-        doubled, inputs = turn(2 * voxels.coords + 1, voxels.inputs, *pose)  # about the corner of voxel 0
-        total = (
-            total
-            + NETWORK.unet(torch.from_numpy(inputs), build_levels(torch.from_numpy((doubled - 1) // 2), LEVELS))[0]
-        )
-    torch.testing.assert_close(scene.embeddings.joined()[scene.voxels], total / passes, atol=1e-4, rtol=0)
+    expected = embed_voxels(NETWORK, voxels.coords, voxels.inputs, passes=passes)
+    torch.testing.assert_close(scene.embeddings.joined()[scene.voxels], expected, atol=1e-4, rtol=0)
 
 
 def test_rows_named_as_changed_need_no_comparison():
@@ -181,5 +172,7 @@ def test_senseless_arguments_are_refused():
     cloud = start().cloud()
     with pytest.raises(ValueError, match="passes"):
         SceneEncoder(NETWORK, passes=9)
+    with pytest.raises(ValueError, match="passes"):
+        embed_voxels(NETWORK, np.zeros((1, 3), np.int32), np.zeros((1, 8), np.float32), passes=0)
     with pytest.raises(ValueError, match="changed"):
         ENCODERS[1].encode(cloud, None, np.array([len(cloud)]))

@@ -1,14 +1,19 @@
 """The student at work on maps."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from changing_map import lively_network
 from student_scene import toy_cloud
 
+from mllm_for3d_ros.answering.answerer import Answerer
 from mllm_for3d_ros.errors import DeviceError, InstructionError
 from mllm_for3d_ros.student.network import StudentNetwork
 from mllm_for3d_ros.student.prediction import Student
 from mllm_for3d_ros.types import SceneCloud
 
+ROWS = ("points", "colors", "normals", "weights", "last_seen_ns")
 CARD = {"sha256": "0" * 64, "thresholds": {"mask": 0.5, "presence": 0.4}}
 
 
@@ -41,6 +46,31 @@ def test_an_empty_map_has_nothing_in_it(student):
     )
     response = student.respond(student.encode(empty), "the sofa")
     assert len(response.probability) == 0 and response.presence == 0
+
+
+def test_an_answerer_goes_on_from_the_version_before(student):
+    answerer, cloud = Answerer(student), toy_cloud()
+    first = answerer.encode(cloud)
+    darker = replace(cloud, colors=cloud.colors // 2)
+    second = answerer.encode(darker, first)
+    assert second.shared is first.shared and second.version == first.version + 1
+    expected = student.respond(student.encode(darker), "the sofa")
+    response = student.respond(second, "the sofa")
+    np.testing.assert_allclose(response.probability, expected.probability, atol=1e-4)
+    assert response.presence == pytest.approx(expected.presence, abs=1e-4)
+
+
+def test_an_answerer_starts_anew_after_a_map_that_was_too_small(student):
+    answerer, cloud = Answerer(student), toy_cloud()
+    few = SceneCloud(*[getattr(cloud, name)[:10] for name in ROWS], cloud.voxel_size)
+    assert len(answerer.encode(cloud, answerer.encode(few)).voxels) == len(cloud) // 8
+
+
+def test_more_passes_give_other_embeddings_of_the_same_voxels(encoder):
+    network = lively_network()
+    one, four = (Student(network, encoder, CARD, passes=passes).encode(toy_cloud()) for passes in (1, 4))
+    np.testing.assert_array_equal(one.voxels, four.voxels)
+    assert not np.allclose(one.embeddings.joined()[one.voxels], four.embeddings.joined()[four.voxels], atol=1e-3)
 
 
 def test_a_bad_instruction_is_refused_before_any_work(student):
