@@ -71,7 +71,7 @@ class TimedTeacher:
 class Looped:
     """A recording over and over, each time moved by 10 m along x; follows ``Recording``."""
 
-    skipped: Mapping[str, int] = {}  # noqa: RUF012
+    skipped: Mapping[str, int] = {}
 
     def __init__(self, recording: Recording, minutes: float) -> None:
         self.source = recording.source
