@@ -37,6 +37,11 @@ VERBS = (
     Verb("ask", "map a recording and answer instructions on it", 'ask my_bag "somewhere to sit" --out out/ask'),
     Verb("demo", "show the whole path on a synthetic room, over ROS topics", "demo --seed 10003"),
     Verb("label", "label recordings in 3D with a 2D teacher", 'label my_bag --instructions "somewhere to sit"'),
+    Verb(
+        "export",
+        "write labels in the layouts of Reason3D, Instruct3D, PLY or COCO",
+        "export out/label --format coco --out out/coco",
+    ),
     Verb("play", "publish a bag's messages on their topics", "play my_bag --rate 2.0"),
     Verb("rooms", "make recordings of synthetic rooms with ground truth", "rooms make --seed 10000 --out out/room"),
     Verb("train", "train a student from labels, or the shipped models", "train config/student.yaml"),
