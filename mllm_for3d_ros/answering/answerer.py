@@ -178,7 +178,11 @@ class Answerer:
         return _found(text, cloud, probability, presence, self._split(cloud, probability, mask), limits.instances)
 
     def _choose(self, scene: EncodedScene, query: Query, limits: _Limits, viewpoint: Viewpoint | None) -> Choice | None:
-        """What the query picks; None where it may only describe a kind, and picks nothing."""
+        """What the query picks; None where the whole sentence must be asked instead.
+
+        That is where it may only describe a kind and picks nothing, and where the student does not know the thing
+        without its colour or size.
+        """
         floor = floor_height(scene.cloud)
 
         def ask(text: str) -> Found:
@@ -189,7 +193,8 @@ class Answerer:
             return Found(things_of(scene.cloud, instances, floor), response.probability, float(response.presence))
 
         choice = Resolver(scene.cloud, ask, viewpoint).resolve(query)
-        return None if query.loose and not choice.picks else choice
+        whole = query.loose if choice.total else query.relation is None
+        return None if whole and not choice.picks else choice
 
     def _split(self, cloud: SceneCloud, probability: np.ndarray, mask: np.ndarray) -> tuple[Instance, ...]:
         return split_instances(

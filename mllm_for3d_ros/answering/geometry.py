@@ -20,7 +20,7 @@ _HANGING = 0.45  # m on the plan between a sofa and what hangs above it
 def rests_on(thing: Thing, support: Thing) -> bool:
     """Whether ``thing`` stands or lies on ``support``: over its plan, its bottom at the height of a surface there."""
     ground = support.points[~np.isin(support.instance.indices, thing.instance.indices)]
-    if not len(ground) or thing.bottom < support.bottom + 0.05:
+    if not len(ground) or thing.bottom < support.bottom:
         return False
     low = thing.points[thing.points[:, 2] <= thing.bottom + 0.08]
     if support.covers(low[:, :2], 0.05).mean() < _RESTING:

@@ -28,7 +28,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--seeds", type=seeds, help="10003, 10000,10003 or 10000:10005; default 10000:10005, 10000:10040 for ablations")
     add("--frames", type=positive_int, default=60, metavar="N", help="length of each tour")
-    add("--systems", type=_systems, metavar="A,B", help="of projection, lifted, student, ceiling; default: all")
+    known = "of projection, lifted, student, ceiling (the default), oracle-classes"
+    add("--systems", type=_systems, metavar="A,B", help=known)
     add("--ablation", action="store_true", help="measure every step of the lifting, and write --docs")
     add("--workers", type=positive_int, default=1, metavar="N", help="processes; figures do not depend on it")
     add("--keep", type=Path, metavar="FOLDER", help="keep measured rooms there; an interrupted run goes on")
@@ -90,12 +91,13 @@ def run(args: argparse.Namespace) -> int:
 def _benchmark(args: argparse.Namespace) -> int:
     """The systems against one another."""
     from mllm_for3d_ros.evaluation import report
-    from mllm_for3d_ros.evaluation.rooms_benchmark import SYSTEMS, Lifting, Plan, standard_recipes
+    from mllm_for3d_ros.evaluation.rooms_benchmark import ORACLE, SYSTEMS, Lifting, Plan, standard_recipes
 
     chosen_seeds = args.seeds or seeds("10000:10005")
     systems = args.systems or SYSTEMS
     lifting = Lifting(args.teacher, standard_recipes(systems, args.views), _faults(args), args.scout)
-    plan = Plan(_questions(args), (lifting,), _with_student(args, systems), args.checkpoint, args.device)
+    student = _with_student(args, systems)
+    plan = Plan(_questions(args), (lifting,), student, args.checkpoint, args.device, oracle=ORACLE in systems)
     results = list(_measured(plan, chosen_seeds, args))
     summary = {"benchmark": "rooms", **report.summary(results), **_asked(plan, args)}
     if args.out:
@@ -273,10 +275,11 @@ def _span(chosen: Sequence[int]) -> str:
 
 def _systems(text: str) -> tuple[str, ...]:
     """Systems by name, each once."""
-    from mllm_for3d_ros.evaluation.rooms_benchmark import SYSTEMS
+    from mllm_for3d_ros.evaluation.rooms_benchmark import ORACLE, SYSTEMS
 
     chosen = tuple(dict.fromkeys(text.split(",")))
-    unknown = [name for name in chosen if name not in SYSTEMS]
+    known = (*SYSTEMS, ORACLE)
+    unknown = [name for name in chosen if name not in known]
     if unknown:
-        raise argparse.ArgumentTypeError(f"unknown system {unknown[0]!r}: choose from {', '.join(SYSTEMS)}")
+        raise argparse.ArgumentTypeError(f"unknown system {unknown[0]!r}: choose from {', '.join(known)}")
     return chosen

@@ -18,6 +18,7 @@ from mllm_for3d_ros.answering.answerer import Answerer
 from mllm_for3d_ros.assets import models_dir
 from mllm_for3d_ros.checkpoint import fill_module, load_checkpoint
 from mllm_for3d_ros.evaluation.mapped_room import MappedRoom
+from mllm_for3d_ros.evaluation.rooms_benchmark import ORACLE
 from mllm_for3d_ros.evaluation.systems import Replies, Reply
 from mllm_for3d_ros.language.sentence_encoder import SentenceEncoder
 from mllm_for3d_ros.language.text_head import TextHead
@@ -25,8 +26,6 @@ from mllm_for3d_ros.rooms.instructions import RoomInstruction
 from mllm_for3d_ros.rooms.recording import MIN_SEEN_VOXELS
 from mllm_for3d_ros.student.prediction import CHECKPOINT, Response
 from mllm_for3d_ros.types import SceneCloud, Status
-
-SYSTEM = "oracle-classes"
 
 
 class TextClasses:
@@ -67,7 +66,7 @@ class TrueScene:
 class TrueClasses:
     """Answers like a student, with all voxels of the class that is meant."""
 
-    fingerprint = SYSTEM
+    fingerprint = ORACLE
     mask_threshold = 0.5
     presence_threshold = 0.5
 
@@ -95,8 +94,8 @@ class TrueClasses:
 class OracleClassesGroup:
     """The answerer on ``TrueClasses``."""
 
-    names = (SYSTEM,)
-    fingerprint = SYSTEM
+    names = (ORACLE,)
+    fingerprint = ORACLE
 
     def __init__(self, meaning: Callable[[str], int | None]) -> None:
         """``meaning``: index of the class that a text means, as ``TextClasses.index``."""
@@ -111,6 +110,6 @@ class OracleClassesGroup:
             start = time.perf_counter()
             given = answerer.answer(scene, instruction.text)
             spent = time.perf_counter() - start
-            return {SYSTEM: [Reply(given.status is Status.OK, given.mask, given.presence, seconds=spent)]}
+            return {ORACLE: [Reply(given.status is Status.OK, given.mask, given.presence, seconds=spent)]}
 
         return answer

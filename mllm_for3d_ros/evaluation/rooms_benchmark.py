@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from mllm_for3d_ros.teachers.base import Teacher
 
 SYSTEMS = ("projection", "lifted", "student", "ceiling")
+ORACLE = "oracle-classes"
+"""System that answers with true classes; only measured when asked for. See ``oracle_classes``."""
 SIMULATED = "simulated"
 """Name of the teacher made from the truth with set faults."""
 Scout = Literal["auto", "none", "self", "compact"]
@@ -76,13 +78,17 @@ class Lifting:
 
 @dataclass(frozen=True)
 class Plan:
-    """All that a process needs to measure rooms. student: with this checkpoint (None: the shipped one)."""
+    """All that a process needs to measure rooms.
+
+    student: with this checkpoint (None: the shipped one). oracle: whether true classes are measured too.
+    """
 
     questions: Questions = field(default_factory=Questions)
     liftings: tuple[Lifting, ...] = ()
     student: bool = False
     checkpoint: Path | None = None
     device: str = "auto"
+    oracle: bool = False
 
 
 @dataclass(frozen=True)
@@ -151,6 +157,10 @@ def groups_of(plan: Plan) -> tuple[SystemGroup, ...]:
         from mllm_for3d_ros.answering import loading
 
         groups.append(StudentGroup(loading.load_answerer(plan.checkpoint, plan.device)[0]))
+    if plan.oracle:
+        from mllm_for3d_ros.evaluation.oracle_classes import OracleClassesGroup, TextClasses
+
+        groups.append(OracleClassesGroup(TextClasses.load(plan.checkpoint).index))
     return tuple(groups)
 
 
@@ -167,7 +177,7 @@ def models_of(plan: Plan) -> tuple[str, ...]:
 
     named = {name for one in plan.liftings for name in (one.teacher, _scout(one))} - {SIMULATED, "none", "self"}
     models = [str(fingerprint_of(name)) for name in sorted(named)]
-    if plan.student:
+    if plan.student or plan.oracle:
         card = load_checkpoint(plan.checkpoint or models_dir() / CHECKPOINT, "student")[1]
         models.append(f"student:{card['sha256']}")
     return tuple(models)

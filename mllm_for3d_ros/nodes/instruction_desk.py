@@ -21,7 +21,8 @@ class Request:
 
     key (requester, id) names it. stamp_ns: its header's. arrived: monotonic seconds. timeout_s: how
     long it may wait for a map of at least ``min_version``, 0: not at all. keep: answer again whenever
-    the map changes. sequence: number of the answer.
+    the map changes. sequence: number of the answer. viewpoint: x m, y m and yaw rad of whoever asks, in
+    ``viewpoint_frame`` (empty: the map's frame).
     """
 
     requester: str
@@ -36,6 +37,8 @@ class Request:
     include_points: bool = False
     keep: bool = False
     sequence: int = 0
+    viewpoint: tuple[float, float, float] | None = None
+    viewpoint_frame: str = ""
 
     @property
     def key(self) -> tuple[str, str]:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from rclpy.node import Node
 from sensor_msgs.msg import PointCloud2
 from std_msgs.msg import String
@@ -162,6 +163,10 @@ class ReasoningNode(Node):
         queue_s = started - request.arrived
         if verdict is not Verdict.ANSWER or encoded is None:
             return self._say(request, self._refusal(request, verdict, encoded, queue_s))
+        frame = encoded.cloud.frame_id
+        if request.viewpoint_frame not in ("", frame):
+            why = f"the viewpoint is in frame {request.viewpoint_frame!r} and the map in {frame!r}: transform it first"
+            return self._say(request, self._outcome(Status.REJECTED, why, error_code="viewpoint_frame"))
         try:
             answer = self._answerer.answer(
                 encoded.scene,
@@ -169,6 +174,7 @@ class ReasoningNode(Node):
                 mask_threshold=request.threshold or self._p["mask_threshold"] or None,
                 presence_threshold=self._p["presence_threshold"] or None,
                 max_instances=request.max_instances,
+                viewpoint=None if request.viewpoint is None else np.array(request.viewpoint),
             )
         except InstructionError as error:
             return self._say(request, self._outcome(Status.REJECTED, str(error), error_code="text_invalid"))
@@ -176,7 +182,7 @@ class ReasoningNode(Node):
             answer.status,
             answer.explanation,
             error_code="map_too_small" if answer.status == Status.NOT_READY else "",
-            frame_id=encoded.cloud.frame_id,
+            frame_id=frame,
             stamp_ns=encoded.stamp_ns,
             epoch=encoded.cloud.epoch,
             version=encoded.stamp_ns,

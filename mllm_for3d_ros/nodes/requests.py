@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import itertools
+import math
 import time
 from typing import Any
 
+import numpy as np
+
+from mllm_for3d_ros.answering.viewpoint import Viewpoint
 from mllm_for3d_ros.errors import InstructionError, MLLMFor3DError
 from mllm_for3d_ros.language.instruction import MAX_CHARACTERS, clean_instruction
 from mllm_for3d_ros.msg import Instruction
@@ -68,7 +72,30 @@ class RequestReader:
             timeout_s=timeout if timeout > 0 else self._default_timeout,
             include_points=bool(message.include_points),
             keep=message.op == Instruction.OP_KEEP,
+            viewpoint=_viewpoint(message.viewpoint.pose) if message.has_viewpoint else None,
+            viewpoint_frame=message.viewpoint.header.frame_id if message.has_viewpoint else "",
         )
+
+
+def _viewpoint(pose: Any) -> tuple[float, float, float]:
+    """Read x m, y m and yaw rad off a geometry_msgs/Pose with REP-103 axes.
+
+    Raises:
+        Rejection: it is not finite, its quaternion is no rotation, or it looks straight up or down.
+    """
+    q, place = pose.orientation, pose.position
+    length = math.sqrt(q.x**2 + q.y**2 + q.z**2 + q.w**2)
+    if not abs(length - 1.0) < 0.05:  # also true for NaN
+        raise Rejection("bad_viewpoint", f"the viewpoint's quaternion has length {length:.3g}: give a unit quaternion")
+    x, y, z, w = (value / length for value in (q.x, q.y, q.z, q.w))
+    matrix = np.eye(4)
+    matrix[:3, 0] = 1 - 2 * (y * y + z * z), 2 * (x * y + z * w), 2 * (x * z - y * w)
+    matrix[:3, 3] = place.x, place.y, place.z
+    try:
+        seen = Viewpoint.of(matrix)
+    except ValueError as cause:
+        raise Rejection("bad_viewpoint", str(cause)) from cause
+    return float(seen.position[0]), float(seen.position[1]), seen.yaw
 
 
 def _check_support(message: Any) -> None:
@@ -83,5 +110,3 @@ def _check_support(message: Any) -> None:
         raise Rejection("unknown_method", f"method {message.method} is unknown: use a METHOD_ constant of Instruction")
     if message.has_region:
         raise Rejection("region_unsupported", "searching only a box is not supported yet: set has_region to false")
-    if message.has_viewpoint:
-        raise Rejection("viewpoint_unsupported", "relations seen from a viewpoint are not supported yet: unset it")

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
+from geometry_msgs.msg import PoseStamped
 from ros_support import FIRST_NS, PERIOD_NS, TOPICS, Nodes, colored_frames, play, running_nodes
 from sensor_msgs.msg import CameraInfo, Image, PointCloud2
 from std_msgs.msg import String
@@ -40,6 +41,13 @@ def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nodes]:
     finally:
         os.environ.clear()
         os.environ.update(before)
+
+
+def turned(w: float, frame: str = "map") -> PoseStamped:
+    """A viewpoint at the origin with a quaternion (0, 0, 0, w)."""
+    pose = PoseStamped()
+    pose.header.frame_id, pose.pose.orientation.w = frame, w
+    return pose
 
 
 def test_a_mask_comes_back_in_the_map_frame(nodes: Nodes) -> None:
@@ -90,7 +98,8 @@ def test_clouds_and_markers_come_with_the_answer(nodes: Nodes) -> None:
         ({"text": "x", "op": 99}, "unknown_op", "op 99"),
         ({"text": "x", "method": Instruction.METHOD_LIFTED}, "method_unavailable", "teacher"),
         ({"text": "x", "has_region": True}, "region_unsupported", "box"),
-        ({"text": "x", "has_viewpoint": True}, "viewpoint_unsupported", "viewpoint"),
+        ({"text": "x", "has_viewpoint": True, "viewpoint": turned(0.0)}, "bad_viewpoint", "unit quaternion"),
+        ({"text": "x", "has_viewpoint": True, "viewpoint": turned(1.0, "moon")}, "viewpoint_frame", "'moon'"),
         ({"text": "x", "score_threshold": float("nan")}, "bad_threshold", "0..1"),
         ({"text": "x", "id": "i" * 500}, "name_too_long", "200"),
         ({"op": Instruction.OP_CANCEL, "id": "never sent"}, "nothing_to_cancel", "never sent"),
@@ -101,6 +110,13 @@ def test_instructions_that_cannot_be_done_are_rejected(nodes: Nodes, fields: dic
     mask = nodes.client.answer_to(wanted[:200], 20)
     assert (mask.status, mask.error_code) == (Status.REJECTED, code)
     assert word in mask.explanation and "\n" not in mask.explanation
+
+
+def test_the_viewpoint_of_an_instruction_is_used(nodes: Nodes) -> None:
+    assert "without a viewpoint" in nodes.client.ask("red nearest to me").message.explanation
+    wanted = nodes.client.send(text="red nearest to me", has_viewpoint=True, viewpoint=turned(1.0))
+    mask = nodes.client.answer_to(wanted, 20)
+    assert mask.status == Status.OK and "nearest to the viewer" in mask.explanation
 
 
 def test_a_failing_model_is_an_answer_too(nodes: Nodes) -> None:

@@ -104,7 +104,7 @@ def _described(words: list[str]) -> Query | None:
         or body[0] in _NOT_FIRST
     ):
         return None
-    if not {"that", "which", "where", "with", "who", "for", "of", "i", "we", "you"} & set(body[1:]):
+    if not {"that", "which", "where", "with", "who", "i", "we", "you"} & set(body[1:]):
         return None
     return (
         None if _is_no_object(body[0]) and body[0] not in ("thing", "place", "spot", "one") else Query(" ".join(body))

@@ -39,7 +39,7 @@ _WORDED: tuple[tuple[Size, str], ...] = (
     ("smallest", rf"{_FILLS} (?:the )?least (?:room|space)"),
     ("smallest", rf"{_WITH} {_LEAST} {_EXTENT}"),
     ("shortest", rf"{_WITH} {_LEAST} height"),
-    ("tallest", rf"{_RISES} (?:up )?(?:above|over|highest|higher than)(?: {_OTHERS})?"),
+    ("tallest", rf"{_RISES} (?:up )?(?:the )?(?:above|over|highest|higher than)(?: {_OTHERS})?"),
     ("largest", rf"(?:that |which )?(?:dwarfs|dwarfing) {_OTHERS}"),
 )
 _BY_WORDS = tuple((size, re.compile(rf"^(?P<left>.+?)(?: ,)? {pattern}$")) for size, pattern in _WORDED)

@@ -31,9 +31,10 @@ _PATTERNS: tuple[tuple[Relation, str], ...] = (
     ("beside", r"(?:next|close|near|adjacent|nearby|alongside|beside|besides|by|closely)(?: (?:to|by|beside|of))?"),
     ("beside", r"(?:by|at|along) (?:the )?(?:side|edge|foot|head) of"),
     ("beside", r"(?:to|at|on) (?:the|one|either|both) sides? of"),
-    ("beside", r"in the (?:vicinity|neighbou?rhood|proximity) of|not far(?: away| off)? from|within (?:easy )?reach of"
-               r"|in reach of|at|around|round|against|up against|touching|bordering|flanking|neighbou?ring|adjoining"
-               r"|along|surrounding|(?:step|stone's throw|hand's breadth) (?:away )?from"),
+    ("beside", r"in (?:the )?(?:immediate |close |closest |direct )?(?:vicinity|neighbou?rhood|proximity) (?:of|to)"),
+    ("beside", r"not far(?: away| off)? from|within (?:easy |arm's )?reach of|in reach of|at|around|round|up against"
+               r"|against|touching|bordering|flanking|neighbou?ring|adjoining|along|surrounding"
+               r"|(?:step|stone's throw|hand's breadth) (?:away )?from"),
     ("on", r"(?:on (?:the )?top of|on top|on (?:the )?(?:surface|seat) of|atop of|atop|upon|onto|on to|on)"),
     ("under", r"(?:underneath|under|beneath|below)(?: of)?"),
     ("above", r"above|over"),
@@ -53,8 +54,8 @@ _FINITE = frozenset(
     "is are was were stands stand sits sit lies lie rests rest hangs hang leans stood sat lay remains comes".split()
 )
 _PUT = re.compile(
-    r"(?:^|(?<= ))(?:that|which)? ?(?:has been|have been|happens to be|you can (?:see|find)|can be (?:seen|found)"
-    r"|(?:i|we|somebody|someone) (?:left|put|placed|have|keep))$"
+    r"(?:^|(?<= ))(?:(?:that|which) )?(?:can|has been|have been|had been|happens to be|you can (?:see|find)"
+    r"|can be (?:seen|found)|(?:i|we|you|somebody|someone)(?: have| had| just)?(?: placed| keep| store)?)$"
 )
 _ADVERBS = frozenset(
     """
@@ -113,7 +114,7 @@ def _connective(relation: Relation, before: list[str], words: str, after: str) -
         before = " ".join(before)[: said.start()].split()
     elif before and before[-1] in _RELATIVE and len(before) > 1:
         before.pop()
-    elif len(before) > 1 and before[-1] in _FINITE:
+    elif len(before) > 1 and before[-1] in _FINITE and before[-2] != "to":
         before.pop()
         stated = before[-1] not in _RELATIVE
         if not stated:

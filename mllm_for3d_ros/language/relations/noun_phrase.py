@@ -57,7 +57,7 @@ _NOUNS_IN_ING = frozenset(
     """painting ceiling railing clothing building string ring king wing bedding lighting drawing heating carving awning
     swing spring sling earring""".split()
 )
-_POSTURES = frozenset("sit sleep rest stand work eat lie relax nap read study lounge park wait".split())
+_POSTURES = frozenset("sit sleep rest stand lie relax nap lounge wait".split())
 _STRANDED = frozenset("on in with at into from down upon under behind by inside through for up over".split())
 _INTENT = re.compile(
     r"^(?:something|anything|somewhere|anywhere|(?:a|an|the|any|some) (?:\w+ )?(?:place|spot|thing|piece of furniture|"
@@ -260,7 +260,9 @@ def _is_noun(words: list[str], bare: bool, asking: bool) -> bool:
         return False
     if bare and first in BASE_FORMS and len(words) > 1 and (is_plural(last) or len(words) > 2):
         return False
-    return len(words) == 1 or not _ends_as_verb(last)
+    if len(words) > 1 and last in BASE_FORMS and is_plural(words[-2]):  # the kids play
+        return False
+    return len(words) == 1 or not (_ends_as_verb(last) or (last in COLOR_OF_WORD and last != "orange"))
 
 
 def _ends_as_verb(word: str) -> bool:

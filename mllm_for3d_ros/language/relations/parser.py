@@ -14,8 +14,8 @@ from mllm_for3d_ros.language.relations.attributes import take_contrast, take_pre
 from mllm_for3d_ros.language.relations.connectives import Connective, connectives
 from mllm_for3d_ros.language.relations.noun_phrase import VIEWER_PATTERN, Head, parse_head, singular
 from mllm_for3d_ros.language.relations.query import SIDES, UNANCHORED, VIEWER, Query, Relation
-from mllm_for3d_ros.language.relations.viewpoints import Viewed, take_viewpoint
-from mllm_for3d_ros.language.relations.wording import plain_words, without_request
+from mllm_for3d_ros.language.relations.viewpoints import Viewed, take_leading_viewpoint, take_viewpoint
+from mllm_for3d_ros.language.relations.wording import plain_words, without_action, without_request
 
 _ALL_OF = r"(?:the|these|those|my|our|all|all the|all of the|both|your)"
 _PARTITION = re.compile(
@@ -69,15 +69,15 @@ def parse_query(text: str) -> Query | None:
     words = plain_words(text)
     asked = without_request(words)
     kind, asked = _take_partition(asked)
-    viewed = take_viewpoint(asked)
+    leading = take_leading_viewpoint(words) if kind is None else None
+    viewed = leading or take_viewpoint(asked)
     rest = without_request(viewed.rest)
     if kind is None:
         kind, rest = _take_partition(rest)
-    rest = without_request(rest)
+    rest = without_action(without_request(rest))
     query = _sentence(rest, words, kind, viewed)
-    if query is None or (query.relation is None and query.size is None and query.color is None):
-        return None
-    return _with_viewpoint(query, viewed)
+    said = query is not None and (query.relation or query.size or query.color)
+    return _with_viewpoint(query, viewed) if query is not None and said else None
 
 
 def _with_viewpoint(query: Query, viewed: Viewed) -> Query | None:
@@ -94,7 +94,7 @@ def _take_partition(text: str) -> tuple[str | None, str]:
     match = _PARTITION.match(text)
     if match:
         head = parse_head(f"the {match['a'] or match['b'] or match['c']}")
-        rest = without_request(match["rest"])
+        rest = without_action(without_request(match["rest"]))
         if head and head.noun and head.plural and not head.chooses and _CHOOSES.search(rest):
             return singular(head.noun), rest
     return None, text

@@ -5,53 +5,58 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-_WHO = r"(?:it is |they are |one is |you are |i am |we are |you |i |we |one |someone |somebody |being )"
-_SEE = (
-    r"(?:seen|viewed|observed|looked at|regarded|looking|watched|watching|judged|facing|gazing|standing"
-    r"|described|perceived)"
+_WHO = (
+    r"(?:it is|they are|one is|you are|you're|i am|we are|you were|i were|you|i|we|one|someone|somebody|a person|being"
+    r"|your robot|the robot is|the robot)"
 )
-_DO = (
-    r"(?:look|looks|looking|stand|stands|standing|sit|sits|sitting|are|is|am|view|watch|see|sees|face|faces"
-    r"|facing|were|gaze|go|walk|enter|come in|come)"
+_SEEN = (
+    r"(?:seen|viewed|observed|looked at|regarded|looking|watched|watching|judged|facing|gazing|standing|described"
+    r"|perceived|taken)"
+)
+_LOOK = (
+    r"(?:look|looks|looking|looked|stand|stands|standing|stood|sit|sits|sitting|sat|are|is|am|were|view|watch|see|sees"
+    r"|face|faces|facing|gaze|go|walk|enter|come in|come|placed|positioned|located|wait|waiting)"
 )
 _THAT_WAY = (
-    r"(?: (?:at|towards?|into) (?:it|them|that|this|the room)| it| them| over| there| that way"
-    r"| straight| back| out| in| through)*"
+    r"(?: (?:at|towards?|into) (?:it|them|that|this|the (?:room|scene))| it| them| over| there| that way| straight|"
+    r" back| out| in| through| ahead)*"
 )
-_AT = r"(?:from|at|by|in|near|in front of|next to|beside|on|to|close to)"
-_SIDE = r"(?:point of view|viewpoint|perspective|vantage point|position|standpoint|direction|view|side|angle)"
-_TAILS = (
-    rf",? ?\(?(?:as|when|if|while)? ?{_WHO}?{_SEE}{_THAT_WAY} from (?P<view>.+)",
-    rf",? ?(?:as|when|if|while|for (?:someone|somebody|a person|anyone|one|a viewer)(?: who)?|to (?:someone"
-    rf"|somebody)(?: who)?|with you) {_WHO}?{_DO}{_THAT_WAY}(?: standing)? {_AT} (?P<view>.+)",
-    rf",? ?(?:as )?(?:seen |viewed )?from (?:the )?(?:{_SIDE}) of (?P<view>.+)",
-    rf",? ?(?:as )?(?:seen |viewed )?from (?P<view>(?:the|my|your) [\w ]+?)(?:'s|s'|') (?:own )?{_SIDE}",
-    rf",? ?(?:as )?(?:seen |viewed )?from (?P<view>my|your|this) {_SIDE}",
-    r",? ?(?:as )?from (?P<view>where (?:i|you|we) (?:am|are|stand|sit)(?: now)?|here)",
-    r",? ?with (?:the )?viewer (?:at|by) (?P<view>.+)",
-)  # fmt: skip
+_AT = r"(?:from|at|by|through|in front of|next to|beside|on|near|close to|in|to)"
+_SIDE = r"(?:point of view|viewpoint|perspective|vantage point|position|standpoint|direction|view|side|angle|place)"
+_VIEW = r"(?P<view>(?:(?! from )[^,])+?)"
+_FACING = (
+    r"(?:looking at|look at|facing|face|looking towards?|look towards?|turned to|turned towards?|turn to|towards?)"
+)
+_ANCHOR = r"(?P<anchor>(?!it\b)[^,]+?)"
+_TO_ANCHOR = rf"(?: ?,? (?:and )?(?:you )?{_FACING} {_ANCHOR})?"
+_LEAD = r"(?:if|when|imagine|suppose|assume|picture|say|while|as|whenever|once|with)"
+_NAMED = r"(?P<view>(?:the|my|our|your|a|where|here)\b(?:(?! from )[^,])*?)"
 _HEADS = (
-    rf"(?:as )?(?:seen|viewed|observed|looking|standing|sitting|positioned|judged|stood"
-    rf"|placed){_THAT_WAY} {_AT} (?P<view>[^,]+?)(?: (?:and )?(?:looking at|facing|towards?|looking towards?"
-    rf"|at) (?P<anchor>[^,]+?))? ,",
-    rf"(?:if|when|imagine|suppose|assume|picture|say|with"
-    rf"|while)? ?{_WHO}?(?:imagine )?{_DO}{_THAT_WAY}(?: standing"
-    rf"| sitting)? {_AT} (?P<view>[^,]+?)(?: (?:and )?(?:look(?:ing)? at|fac(?:e|ing)|look(?:ing)? towards?"
-    rf"|towards?) (?P<anchor>[^,]+?))? ,",
-    rf"(?:as )?(?:seen )?from (?:the )?(?:{_SIDE}) of (?P<view>[^,]+?) ,",
+    rf"(?:{_LEAD} )?(?:{_WHO} )?{_FACING} {_ANCHOR} (?:from|(?:(?:when|while) )?standing at) {_VIEW} ,",
+    rf"(?:as |when )?{_SEEN}{_THAT_WAY} {_AT} {_VIEW}{_TO_ANCHOR} ,",
+    rf"(?:{_LEAD} )?(?:{_WHO} )?(?:imagine )?{_LOOK}{_THAT_WAY}(?: standing| sitting)? {_AT} {_VIEW}{_TO_ANCHOR} ,",
+    rf"(?:as )?(?:seen )?from (?:the )?{_SIDE} of {_VIEW} ,",
     rf"(?:as )?(?:seen )?from (?P<view>(?:the|my|your) [^,]+?)(?:'s|') (?:own )?{_SIDE} ,",
     rf"(?:as )?(?:seen )?from (?P<view>my|your|this) {_SIDE} ,",
-    r"from (?P<view>(?:the|my|our|your|a|where|here)\b[^,]*?)(?: (?:looking at|facing"
-    r"|looking towards?) (?P<anchor>[^,]+?))? ,",
-    r"(?:if |when |while )?(?:you are |i am |you |i )?(?:facing|face|looking at|look at"
-    r"|looking towards?) (?P<anchor>[^,]+?) (?:from|while standing at|standing at"
-    r"|when standing at) (?P<view>[^,]+?) ,",
+    rf"(?:taking|with|using) {_VIEW} (?:as|for) (?:the |a |my |your )?{_SIDE} ,",
+    rf"from {_NAMED}{_TO_ANCHOR} ,",
 )  # fmt: skip
-_TAIL = [re.compile(rf"^(?P<rest>.+?)(?:\b|\s){pattern}$") for pattern in _TAILS]
+_TAILS = (
+    rf"(?:as |when |if |while )?(?:{_WHO} )?{_SEEN}{_THAT_WAY} from {_VIEW}",
+    rf"(?:as|when|if|while|to (?:someone|somebody|anyone)(?: who)?|with you) (?:{_WHO} )?{_LOOK}{_THAT_WAY}"
+    rf"(?: standing| sitting)? {_AT} {_VIEW}",
+    r"(?:for|to|as seen by|seen by|as viewed by) (?:someone|somebody|a person|anyone|one|a viewer|an observer)(?: who)?"
+    rf"(?: {_LOOK}{_THAT_WAY})? {_AT} {_VIEW}",
+    rf"(?:as )?(?:seen |viewed )?from (?:the )?{_SIDE} of {_VIEW}",
+    rf"(?:as )?(?:seen |viewed )?from (?P<view>(?:the|my|your) [\w ]+?)(?:'s|s'|') (?:own )?{_SIDE}",
+    rf"(?:as )?(?:seen |viewed )?from (?P<view>my|your|this) {_SIDE}",
+    r"(?:as )?from (?P<view>where (?:i|you|we) (?:am|are|stand|sit)(?: now)?|here)",
+    rf"(?:taking|with|using) {_VIEW} (?:as|for) (?:the |a |my |your )?{_SIDE}",
+)  # fmt: skip
 _HEAD = [re.compile(rf"^{pattern}\s*(?P<rest>.+)$") for pattern in _HEADS]
+_TAIL = [re.compile(rf"^(?P<rest>.+?) (?:, )?{pattern}$") for pattern in _TAILS]
 _PLAIN_TAIL = re.compile(
-    r"^(?P<rest>.+\b(?:left|right|behind|in front of|leftmost"
-    r"|rightmost)\b.*?) ,? ?from (?P<view>(?:the|my|our|your|a|where|here)\b.*)$"
+    rf"^(?P<rest>.+\b(?:left|right|behind|in front of|leftmost|rightmost)\b.*?) (?:, )?from {_NAMED}$"
 )
 
 
@@ -64,13 +69,23 @@ class Viewed:
     anchor: str | None = None
 
 
-def take_viewpoint(text: str) -> Viewed:
-    """Split off what says from where something is seen."""
+def take_leading_viewpoint(text: str) -> Viewed | None:
+    """Split off what says, before all else, from where something is seen; None if nothing does."""
+    if "," not in text:
+        return None
     for pattern in _HEAD:
         match = pattern.match(text)
         if match:
             parts = match.groupdict()
             return Viewed(parts["rest"], _place(parts["view"]), parts.get("anchor"))
+    return None
+
+
+def take_viewpoint(text: str) -> Viewed:
+    """Split off what says from where something is seen."""
+    leading = take_leading_viewpoint(text)
+    if leading is not None:
+        return leading
     for pattern in [*_TAIL, _PLAIN_TAIL]:
         match = pattern.match(text)
         if match:

@@ -35,19 +35,19 @@ _PREFIXES = (
     r"(?:hey|hello|hi|ok|okay|well|so|and|then|now|just|please|kindly|robot|alright|sorry|hm|er|actually)\b",
     r"(?:dear|hey) robot\b",
     r"(?:could|can|would|will|might) (?:you|i|we|somebody|someone)(?: please| kindly| just"
-    r"| quickly)?\b(?: be so kind as)?",
+    r"| quickly)?\b(?: be so kind as to)?",
     r"(?:do|did) (?:you|we|i)(?: please)?\b",
     rf"{_SOMEBODY} (?:would )?(?:want|need|like|wish|mean|meant|prefer|am after|am looking for|are looking for|look for"
     r"|am searching for|have to|must|should|can see|see|will take|will have|asked for|am interested in)"
     rf"(?: you| for you| the robot)?{_TO}",
     rf"(?:i|we) (?:would|might) (?:rather|prefer|love){_TO}",
-    rf"(?:let me|let us|help me|help us|try|be so kind as|would you mind|i would be glad if you could){_TO}",
+    rf"(?:let me|let us|help me|help us|try|be so kind as to|would you mind|i would be glad if you could){_TO}",
     r"(?:where|what|who) (?:is|are)(?= (?:the|a|an|my|our|your|all|that|this)\b)",
     r"(?:tell|show|say) (?:me|us) (?:where|what|which)(?: one)?(?: is| are)?\b",
     r"where (?:can|could|do|did|would|will|have) (?:i|we|you) (?:find|see|spot|locate|get|left)\b",
     r"where (?:did|have) (?:i|we|you) (?:put|leave)\b",
     r"which is(?= (?:the|my|our|your)\b)",
-    r"what (?:about|of)\b",
+    r"(?:what|how) (?:about|of)\b",
     r"(?:is|are|was|were) there(?: any(?:where)?)?\b",
     r"there (?:is|are|must be|should be)\b",
     r"(?:it|that|this) (?:is|was|should be|must be|has to be)(?= (?:the|my|our|your)\b)",
@@ -91,4 +91,9 @@ def without_request(words: str) -> str:
         words = _SUFFIX.sub("", words).strip()
         shorter = _PREFIX.sub("", words, count=1).strip()
         words = shorter or words
+    return words
+
+
+def without_action(words: str) -> str:
+    """A request's object without what is to be done with it: "turn on the lamp" is about the lamp."""
     return _ACTION.sub("", words)

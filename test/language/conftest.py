@@ -1,0 +1,6 @@
+"""Makes the helpers in test/support importable."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
