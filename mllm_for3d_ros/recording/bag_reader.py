@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -74,13 +75,16 @@ class BagRecording:
         self.source = str(path)
         self._found: Counter[str] = Counter()
         self._decoding: Counter[str] = Counter()
-        with open_bag(self._path) as reader:
+        with ExitStack() as opened:
+            reader = opened.enter_context(open_bag(self._path))
             topics = _survey(reader, self._path)
             require_all(topics, names)
             self._color, self._depth = choose_color(topics, names), choose_depth(topics, names)
             info = choose_camera_info(topics, names, self._color, self._depth)
             pose = choose_pose(topics, names)
             self.intrinsics, poses, stamps, frame_id = self._scan(reader, info, pose, names)
+            # Opening reads the types of all messages: the first iteration goes on with this reader.
+            self._opened: tuple[AnyReader, ExitStack] | None = (reader, opened.pop_all())
         self.camera_frame = (names.camera_frame or frame_id).lstrip("/")
         self.map_frame, pose_name = poses.settle(self.camera_frame, names, topics)
         self.topics = {
@@ -162,7 +166,7 @@ class BagRecording:
         """
         self._decoding = Counter()
         damage: RecordingError | None = None
-        with open_bag(self._path) as reader:
+        with self._reader() as reader:
             for pair, color_message, depth_message in self._images(reader):
                 try:
                     color, depth = self._decode_pair(color_message, depth_message)
@@ -177,6 +181,17 @@ class BagRecording:
                     self._decoding[NO_DEPTH] += 1
         if damage is not None and sum(self._decoding.values()) == len(self):
             raise damage
+
+    @contextmanager
+    def _reader(self) -> Iterator[AnyReader]:
+        """The reader that is open still, else a new one."""
+        opened, self._opened = self._opened, None
+        if opened is None:
+            with open_bag(self._path) as reader:
+                yield reader
+        else:
+            with opened[1]:
+                yield opened[0]
 
     def _images(self, reader: AnyReader) -> Iterator[tuple[_Pair, Any, Any]]:
         """Pairs in order with their messages; raw images are held only until their pair's turn."""

@@ -36,7 +36,7 @@ def packed_scene(cloud: SceneCloud, labels: Sequence[PseudoLabel]) -> dict[str, 
         "low": [float(v) for v in low],
         "span": [float(v) for v in span],
         "middle": [float(v) for v in inner.mean(0)],
-        "reach": float(max(np.linalg.norm(inner[1] - inner[0]), 0.1)),
+        "reach": max(float(np.linalg.norm(inner[1] - inner[0])), 0.1),
         "spacing": float(cloud.voxel_size * np.sqrt(max(len(cloud), 1) / max(len(rows), 1))),
         "labels": [
             {"instruction": label.instruction, "probability": _base64(_bytes_of(label.probability[rows]))}

@@ -1,17 +1,22 @@
 """Runs over several recordings: failures, cancelling, run.json."""
 
+import io
 import json
 import shutil
 
+import numpy as np
 import pytest
-from color_teacher import ColorTeacher
+from bag_support import SECOND, Messages, camera_info, compressed, image, pose_stamped, save_bag, tf
+from color_teacher import ColorTeacher, red_patch_frame
 from label_support import TEXTS, files, label, wall_bag
+from PIL import Image
 
 from mllm_for3d_ros.errors import LabelStoreError
 from mllm_for3d_ros.labeling.progress import Progress
 from mllm_for3d_ros.labeling.runner import Listener
 from mllm_for3d_ros.labeling.stores import locked
 from mllm_for3d_ros.labeling.summary import ALL_FAILED, OK, SOME_FAILED
+from mllm_for3d_ros.types import Frame
 
 
 @pytest.fixture(scope="module")
@@ -104,3 +109,44 @@ def test_the_teacher_proposes_once_a_scene(tmp_path, bag):
 def test_a_teacher_that_cannot_propose_is_named(tmp_path, bag):
     summary = label([bag], tmp_path, propose=2)
     assert "color cannot propose" in next(iter(summary.failed.values()))
+
+
+def camera(stamp: int, frame: Frame, depth: np.ndarray, broken: bool = False) -> Messages:
+    """Camera, PNG colour, depth image and pose of a frame."""
+    buffer = io.BytesIO()
+    Image.fromarray(frame.color).save(buffer, "png")
+    data = buffer.getvalue()[:200] if broken else buffer.getvalue()
+    encoding = "16UC1" if depth.dtype == np.uint16 else "32FC1"
+    info = camera_info(stamp, 96, 72, 90.0)
+    pose = pose_stamped(stamp, 0.0)
+    return [
+        ("/cam/camera_info", stamp, info),
+        ("/cam/color/compressed", stamp, compressed(stamp, "png", data)),
+        ("/cam/depth", stamp, image(stamp, encoding, depth)),
+        ("/pose", stamp, pose),
+    ]
+
+
+def test_corrupt_inputs_get_a_line_each_and_what_can_be_labelled_is(tmp_path, bag):
+    frames = [red_patch_frame(1 + n * SECOND // 10, 0.1 * n) for n in range(10)]
+    good = [np.rint(frame.depth * 1000).astype(np.uint16) for frame in frames]
+    rows = list(zip(frames, good, strict=True))
+    broken = [m for n, (f, d) in enumerate(rows) for m in camera(f.stamp_ns, f, d, broken=n == 4)]
+    metres = [m for f, _ in rows for m in camera(f.stamp_ns, f, f.depth * np.float32(1000))]
+    other = [("/scan", 1, pose_stamped(1, 0.0)), ("/tf", 1, tf(1, 0.0))]
+    bags = [
+        save_bag(tmp_path / "broken", broken),
+        save_bag(tmp_path / "metres", metres),
+        save_bag(tmp_path / "other", other),
+    ]
+    failed: dict[str, str] = {}
+    warned: dict[str, str] = {}
+    listener = Listener(
+        failed=lambda path, reason: failed.update({path.name: reason}),
+        warned=lambda path, text: warned.update({path.name: text}),
+    )
+    summary = label([*bags, bag], tmp_path, listener=listener)
+    assert "wrong unit" in failed["metres"] and "no depth images" in failed["other"] and "/scan" in failed["other"]
+    assert list(warned) == ["broken"] and warned["broken"].startswith("left out 1 x damaged image")
+    assert [scene.written for scene in summary.scenes] == [len(TEXTS)] * 2
+    assert summary.exit_status == SOME_FAILED

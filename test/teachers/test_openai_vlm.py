@@ -63,6 +63,13 @@ def test_a_good_answer_is_located(server, vlm, encoder):
     assert "authorization" not in seen.headers
 
 
+def test_instructions_are_proposed_from_several_views(server, vlm):
+    server.script = [says('["the red chair", "somewhere to sit"]'), says("I see nothing.")]
+    proposed = vlm().propose([np.zeros((56, 56, 3), np.uint8)] * 2, 3)
+    assert {"the red chair", "somewhere to sit"} <= set(proposed) and len(proposed) <= 3
+    assert all("JSON list" in seen.question for seen in server.seen)
+
+
 def test_content_in_parts_is_joined(server, vlm):
     server.script = [says([{"type": "text", "text": CHAIR[:20]}, {"type": "text", "text": CHAIR[20:]}, 7])]
     assert vlm().locate([IMAGE], "a chair")[0].objects[0].label == "chair"

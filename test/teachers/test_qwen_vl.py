@@ -127,6 +127,11 @@ def test_images_too_narrow_for_the_model_abstain(grounder):
     assert grounder.locate([], SEAT) == []
 
 
+def test_it_can_propose_instructions(grounder):
+    proposed = grounder.propose([np.zeros((64, 64, 3), np.uint8)] * 3, 2)
+    assert len(proposed) <= 2 and all(isinstance(text, str) and text for text in proposed)
+
+
 def test_the_fingerprint_names_what_changes_answers(kind, taught_qwen, encoder, grounder):
     assert (grounder.fingerprint.name, grounder.fingerprint.prompt) == ("qwen-vl", PROMPT_VERSION)
     assert grounder.fingerprint.settings == "max_new_tokens=96"
