@@ -15,8 +15,9 @@ from mllm_for3d_ros.language.instruction import clean_instruction
 from mllm_for3d_ros.language.sentence_encoder import SentenceEncoder
 from mllm_for3d_ros.language.text_head import TOKEN_DIM, TextHead
 from mllm_for3d_ros.teachers.base import Fingerprint, abstention
+from mllm_for3d_ros.teachers.compact.geometry import geometry_of
 from mllm_for3d_ros.teachers.compact.network import INPUT_HEIGHT, INPUT_WIDTH, PixelEmbedder
-from mllm_for3d_ros.teachers.image_memo import Memo, image_key
+from mllm_for3d_ros.teachers.image_memo import Memo, view_key
 from mllm_for3d_ros.teachers.options import TeacherOptions
 from mllm_for3d_ros.types import Frame, ViewAnswer
 
@@ -41,7 +42,7 @@ class CompactTeacher:
         views_kept: int = VIEWS_KEPT,
     ) -> None:
         """Networks, the hash of their weights and how many looks are kept; see ``CompactTeacher.load``."""
-        self.fingerprint = Fingerprint("compact", weights)
+        self.fingerprint = Fingerprint("compact", weights, geometry=True)
         self._views: Memo[torch.Tensor] = Memo(views_kept)
         self._network = network.eval().requires_grad_(False)
         self._text_head = text_head.eval().requires_grad_(False)
@@ -75,8 +76,8 @@ class CompactTeacher:
             return [self._answer_view(v, token, frame.depth.shape) for v, frame in zip(views, frames, strict=True)]
 
     def _look(self, frames: Sequence[Frame]) -> list[torch.Tensor]:
-        """Pixel embeddings [64, 60, 80] of each frame; images that it has just seen are not looked at again."""
-        keys = [image_key(frame.color) for frame in frames]
+        """Pixel embeddings [64, 60, 80] of each frame; views that it has just seen are not looked at again."""
+        keys = [view_key(frame, geometry=True) for frame in frames]
         known = {key: self._views.peek(key) for key in keys}
         new = {key: frame for key, frame in zip(keys, frames, strict=True) if known[key] is None}
         for key, embedding in zip(new, self._embed(list(new.values())), strict=True):
@@ -87,7 +88,8 @@ class CompactTeacher:
     def _embed(self, frames: Sequence[Frame]) -> Iterator[torch.Tensor]:
         """Pixel embeddings of each frame, every one in memory of its own."""
         for start in range(0, len(frames), _BATCH):
-            for embedding in self._network(_images(frames[start : start + _BATCH])):
+            batch = frames[start : start + _BATCH]
+            for embedding in self._network(_images(batch), torch.from_numpy(geometry_of(batch))):
                 yield embedding.clone(memory_format=torch.contiguous_format)
 
     def _answer_view(self, embedding: torch.Tensor, token: torch.Tensor, size: tuple[int, int]) -> ViewAnswer:
