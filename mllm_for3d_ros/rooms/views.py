@@ -53,10 +53,8 @@ class LabelledViews:
     @classmethod
     def joined(cls, parts: Sequence[Any]) -> LabelledViews:
         """One after the other; ``parts`` have the same attributes or items."""
-        named = [
-            part if isinstance(part, cls) else cls(**{f.name: part[f.name] for f in fields(cls)}) for part in parts
-        ]
-        return cls(*(np.concatenate([getattr(part, f.name) for part in named]) for f in fields(cls)))
+        rows = [vars(part) if isinstance(part, cls) else part for part in parts]
+        return cls(*(np.concatenate([row[f.name] for row in rows]) for f in fields(cls)))
 
 
 def render_views(seed: int, count: int) -> LabelledViews:
