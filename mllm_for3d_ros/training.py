@@ -73,7 +73,6 @@ def train_teacher(work: Path, models: Path, steps: int, seed: int, start: Path |
     torch.manual_seed(seed)
     network = PixelEmbedder()
     if start is not None:
-        settings = replace(settings, learning_rate=settings.learning_rate / 2)
         tensors, _ = load_checkpoint(start / TEACHER_FILE, "teacher")
         own = {k.removeprefix("network."): v for k, v in tensors.items() if k.startswith("network.")}
         network.load_state_dict(own, strict=False)  # older models know no geometry: that part starts anew

@@ -7,12 +7,14 @@ text head turns them into query tokens, so the masks are learned against languag
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from numba import njit
 from torch.nn import functional as F
 
 from mllm_for3d_ros.checkpoint import load_training_state, save_training_state
@@ -46,12 +48,20 @@ class TeacherSettings:
 def class_coverage(classes: torch.Tensor, count: int) -> torch.Tensor:
     """Share of every output cell that each class covers: [B, H, W] uint8 to [B, count, H/4, W/4]."""
     b, h, w = classes.shape
-    rows, columns = h // STRIDE, w // STRIDE
-    cell = torch.arange(b * rows * columns).view(b, rows, 1, columns, 1) * (count + 1)
-    blocks = classes.view(b, rows, STRIDE, columns, STRIDE).long().clamp(max=count)
-    votes = torch.bincount((cell + blocks).flatten(), minlength=b * rows * columns * (count + 1))
-    share = votes.view(b, rows, columns, count + 1).float() / STRIDE**2
-    return share[..., :count].permute(0, 3, 1, 2).contiguous()
+    votes = np.zeros((b, count, h // STRIDE, w // STRIDE), np.float32)
+    _count_classes(classes.numpy(), votes)
+    return torch.from_numpy(votes)
+
+
+@njit(cache=True)
+def _count_classes(classes: np.ndarray, votes: np.ndarray) -> None:
+    """Add to ``votes`` [B, C, h, w] the share of a cell that every pixel of ``classes`` [B, H, W] is."""
+    for view in range(votes.shape[0]):
+        for row in range(votes.shape[2] * STRIDE):
+            for column in range(votes.shape[3] * STRIDE):
+                index = classes[view, row, column]
+                if index < votes.shape[1]:
+                    votes[view, index, row // STRIDE, column // STRIDE] += 1.0 / STRIDE**2
 
 
 @dataclass(frozen=True)
@@ -61,6 +71,15 @@ class Drawn:
     image: torch.Tensor
     geometry: torch.Tensor
     classes: torch.Tensor
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """What a step trains on: views, coverage [B, C, h, w] of their cells, tokens [Q, 64] to ask for."""
+
+    drawn: Drawn
+    coverage: torch.Tensor
+    tokens: torch.Tensor
 
 
 def augment(views: LabelledViews, rng: np.random.Generator) -> Drawn:
@@ -134,22 +153,31 @@ class TeacherTraining:
     def run(self, report: Callable[[int, float], None], save_every: int = 200) -> PixelEmbedder:
         """Train to the end; ``report(step, loss)`` is called after each step. Returns the averaged network."""
         self._step = load_training_state(self._checkpoint, self._parts())
-        while self._step < self._settings.steps:
-            loss = self._train_step(np.random.default_rng([self._settings.seed, self._step]))
-            self._step += 1
-            report(self._step, loss)
-            if self._step % save_every == 0:
-                save_training_state(self._checkpoint, self._step, self._parts())
+        with ThreadPoolExecutor(1) as ahead:
+            coming = ahead.submit(self._draw, self._step)
+            while self._step < self._settings.steps:
+                batch = coming.result()
+                coming = ahead.submit(self._draw, self._step + 1)
+                loss = self._train_step(batch)
+                self._step += 1
+                report(self._step, loss)
+                if self._step % save_every == 0:
+                    save_training_state(self._checkpoint, self._step, self._parts())
         save_training_state(self._checkpoint, self._step, self._parts())
         network: PixelEmbedder = self.average.module
         return network.eval()
 
-    def _train_step(self, rng: np.random.Generator) -> float:
+    def _draw(self, step: int) -> _Batch:
+        """Views, their coverage and the tokens to ask for of ``step``, whoever asks."""
+        rng = np.random.default_rng([self._settings.seed, step])
         drawn = augment(self._views.of(rng.choice(len(self._views), self._settings.batch, replace=False)), rng)
         tokens = self._tokens(torch.Generator().manual_seed(int(rng.integers(2**31))))
-        image = drawn.image.to(memory_format=torch.channels_last)
-        logits = self.network.mask_logits(self.network(image, drawn.geometry), tokens)
-        loss = mask_loss(logits, class_coverage(drawn.classes, self._phrases.outside))
+        return _Batch(drawn, class_coverage(drawn.classes, self._phrases.outside), tokens)
+
+    def _train_step(self, batch: _Batch) -> float:
+        image = batch.drawn.image.to(memory_format=torch.channels_last)
+        logits = self.network.mask_logits(self.network(image, batch.drawn.geometry), batch.tokens)
+        loss = mask_loss(logits, batch.coverage)
         self._optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
