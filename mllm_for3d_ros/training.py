@@ -71,15 +71,15 @@ def train_teacher(work: Path, models: Path, steps: int, seed: int, start: Path |
     """Train the compact teacher on the rendered views and write model and card."""
     encoder = SentenceEncoder.load()
     head = load_text_head(work)
-    colors, classes = load_shards(work / "views")
+    views = load_shards(work / "views")
     settings = TeacherSettings(steps=steps, seed=seed)
     torch.manual_seed(seed)
     network = PixelEmbedder()
     if start is not None:
-        settings = replace(settings, learning_rate=settings.learning_rate / 2)
         tensors, _ = load_checkpoint(start / TEACHER_FILE, "teacher")
-        fill_module(network, tensors, "network.", start / TEACHER_FILE)
-    training = TeacherTraining(colors, classes, phrase_tensors("train", encoder), head, network, work, settings)
+        own = {k.removeprefix("network."): v for k, v in tensors.items() if k.startswith("network.")}
+        network.load_state_dict(own, strict=False)  # older models know no geometry: that part starts anew
+    training = TeacherTraining(views, phrase_tensors("train", encoder), head, network, work, settings)
     with tqdm(total=steps, desc="teacher", unit="step") as bar:
         trained = training.run(lambda step, loss: _advance(bar, step, f"loss {loss:.3f}"))
     tensors = {f"network.{k}": v for k, v in trained.state_dict().items()}
@@ -89,7 +89,7 @@ def train_teacher(work: Path, models: Path, steps: int, seed: int, start: Path |
         tensors,
         _card("teacher", settings, start / TEACHER_FILE if start else None)
         | {
-            "data": f"{len(colors)} views of {len(colors) // VIEWS_PER_ROOM} Rooms from seed {TEACHER.start} on",
+            "data": f"{len(views)} RGB-D views of {len(views) // VIEWS_PER_ROOM} Rooms from seed {TEACHER.start} on",
             "labels": "2D class masks of rendered views; phrases of the training bank",
             "text": text_accuracy(head, encoder),
         },

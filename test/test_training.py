@@ -13,13 +13,21 @@ from mllm_for3d_ros.student.prediction import Student
 
 
 def test_a_rendered_view_knows_the_class_of_every_pixel():
-    colors, classes = render_views(3, 2)
-    assert colors.shape == (2, 240, 320, 3) and classes.shape == (2, 240, 320)
-    assert set(np.unique(classes)) <= {*range(len(CLASS_NAMES)), NO_CLASS} and (classes != NO_CLASS).any()
+    views = render_views(3, 2)
+    assert views.color.shape == (2, 240, 320, 3) and views.classes.shape == views.depth.shape == (2, 240, 320)
+    named = set(np.unique(views.classes))
+    assert named <= {*range(len(CLASS_NAMES)), NO_CLASS} and named != {NO_CLASS}
+    assert (views.depth > 300).mean() > 0.5 and views.camera_to_world.shape == (2, 4, 4)
 
 
 def test_missing_views_name_the_command_that_makes_them(tmp_path):
     with pytest.raises(RecordingError, match="mllm-for3d train views"):
+        load_shards(tmp_path)
+
+
+def test_views_of_an_older_version_are_told_as_such(tmp_path):
+    np.savez(tmp_path / "views_00000.npz", color=np.zeros((1, 240, 320, 3), np.uint8))
+    with pytest.raises(RecordingError, match="lack 'classes"):
         load_shards(tmp_path)
 
 

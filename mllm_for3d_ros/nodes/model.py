@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
+
 from mllm_for3d_ros.types import Mask3D, SceneCloud
 
 SHIPPED = "student"
@@ -31,8 +33,9 @@ class AnswererLike(Protocol):
         mask_threshold: float | None = None,
         presence_threshold: float | None = None,
         max_instances: int = 0,
+        viewpoint: np.ndarray | None = None,
     ) -> Mask3D:
-        """Answer one instruction: quick."""
+        """Answer one instruction: quick; ``viewpoint`` is x m, y m and yaw rad of whoever asks, in the map frame."""
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,10 @@ A shard is one .npz file for a range of seeds, so an interrupted rendering goes 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -27,13 +30,46 @@ def class_image(room: Room, instance: np.ndarray) -> np.ndarray:
     return table[instance]
 
 
-def render_views(seed: int, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """``count`` views of a room: colours [V, 240, 320, 3] uint8 and class images [V, 240, 320] uint8."""
+@dataclass(frozen=True)
+class LabelledViews:
+    """Views with their 2D masks, all by ``rooms_camera()``.
+
+    color: [V, 240, 320, 3] uint8. classes: [V, 240, 320] uint8, see ``class_image``. depth: [V, 240, 320] uint16
+    mm with noise, 0 where invalid. camera_to_world: [V, 4, 4] float64, z up, the floor at 0.
+    """
+
+    color: np.ndarray
+    classes: np.ndarray
+    depth: np.ndarray
+    camera_to_world: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.color)
+
+    def of(self, rows: np.ndarray) -> LabelledViews:
+        """The views of ``rows``."""
+        return LabelledViews(*(getattr(self, f.name)[rows] for f in fields(self)))
+
+    @classmethod
+    def joined(cls, parts: Sequence[Any]) -> LabelledViews:
+        """One after the other; ``parts`` have the same attributes or items."""
+        rows = [vars(part) if isinstance(part, cls) else part for part in parts]
+        return cls(*(np.concatenate([row[f.name] for row in rows]) for f in fields(cls)))
+
+
+def render_views(seed: int, count: int) -> LabelledViews:
+    """``count`` views of a room."""
     room = make_room(seed)
     renderer, camera = Renderer(room), rooms_camera()
     rng = np.random.default_rng([7, seed])
-    views = [renderer.render(pose, camera, rng) for pose in random_views(room, count, rng, renderer)]
-    return np.stack([v.color for v in views]), np.stack([class_image(room, v.instance) for v in views])
+    poses = random_views(room, count, rng, renderer)
+    views = [renderer.render(pose, camera, rng) for pose in poses]
+    return LabelledViews(
+        np.stack([view.color for view in views]),
+        np.stack([class_image(room, view.instance) for view in views]),
+        np.stack([np.rint(view.depth * 1000).astype(np.uint16) for view in views]),
+        poses,
+    )
 
 
 def render_shard(first_seed: int, views: int, folder: Path) -> Path:
@@ -42,14 +78,21 @@ def render_shard(first_seed: int, views: int, folder: Path) -> Path:
     if not path.exists():
         rooms = [render_views(seed, views) for seed in range(first_seed, first_seed + ROOMS_PER_SHARD)]
         partial = path.with_suffix(".partial.npz")
-        np.savez(partial, color=np.concatenate([r[0] for r in rooms]), classes=np.concatenate([r[1] for r in rooms]))
+        np.savez(partial, **vars(LabelledViews.joined(rooms)))
         partial.rename(path)
     return path
 
 
-def load_shards(folder: Path) -> tuple[np.ndarray, np.ndarray]:
-    """All shards of ``folder`` in order of their seeds: colours and class images as in ``render_views``."""
-    shards = [np.load(path) for path in sorted(folder.glob("views_?????.npz"))]
-    if not shards:
+def load_shards(folder: Path) -> LabelledViews:
+    """All shards of ``folder`` in order of their seeds.
+
+    Raises:
+        RecordingError: there is none, or one is of an older version.
+    """
+    paths = sorted(folder.glob("views_?????.npz"))
+    if not paths:
         raise RecordingError(f"no rendered views in {folder}; run: mllm-for3d train views")
-    return np.concatenate([s["color"] for s in shards]), np.concatenate([s["classes"] for s in shards])
+    try:
+        return LabelledViews.joined([np.load(path) for path in paths])
+    except KeyError as cause:
+        raise RecordingError(f"views in {folder} lack {cause}: remove them and run: mllm-for3d train views") from cause

@@ -21,12 +21,14 @@ class Fingerprint:
     name: the teacher. weights: hash of all its weights (for an endpoint: model id and address).
     prompt: version of the prompt, "0" where there is none. settings: whatever else changes answers
     (image size limit, precision, 4 bit), as "key=value" joined by commas, empty for the defaults.
+    geometry: whether depth, camera and pose of a view are looked at too; see ``view_key``.
     """
 
     name: str
     weights: str
     prompt: str = "0"
     settings: str = ""
+    geometry: bool = False
 
     def __str__(self) -> str:
         """One word without white space, e.g. ``compact:1f3a90c2:0``."""
@@ -51,8 +53,9 @@ class Teacher(Protocol):
     def answer(self, frames: Sequence[Frame], instruction: str) -> list[ViewAnswer]:
         """One ViewAnswer a frame, masks at the size of the frame, abstentions where there is no answer.
 
-        Only the colours of the frames are looked at. Views are batched; what a view costs whatever the
-        instruction (its image features) is computed once and kept for the next instruction.
+        Only the colours of the frames are looked at, unless the fingerprint says ``geometry``. Views are
+        batched; what a view costs whatever the instruction (its image features) is computed once and kept
+        for the next instruction.
 
         Raises:
             InstructionError: the instruction is empty or too long.

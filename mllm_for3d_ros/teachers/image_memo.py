@@ -10,6 +10,8 @@ from typing import Generic, TypeVar
 
 import numpy as np
 
+from mllm_for3d_ros.types import Frame
+
 V = TypeVar("V")
 
 
@@ -17,6 +19,16 @@ def image_key(image: np.ndarray) -> bytes:
     """16 bytes that name the content of ``image`` (any shape and dtype): equal pixels give equal keys."""
     hasher = hashlib.blake2b(f"{image.shape}{image.dtype.str}".encode(), digest_size=16)
     hasher.update(np.ascontiguousarray(image).data)
+    return hasher.digest()
+
+
+def view_key(frame: Frame, geometry: bool) -> bytes:
+    """``image_key`` of the colours of ``frame``; with ``geometry`` its depth, camera and pose are named too."""
+    if not geometry:
+        return image_key(frame.color)
+    hasher = hashlib.blake2b(image_key(frame.color) + image_key(frame.depth), digest_size=16)
+    hasher.update(f"{frame.intrinsics}".encode())
+    hasher.update(np.ascontiguousarray(frame.camera_to_world).data)
     return hasher.digest()
 
 

@@ -118,7 +118,7 @@ def _grounded(grounder: Grounder, options: TeacherOptions) -> Teacher:
 
 def _fingerprint_compact(chosen: TeacherName, options: TeacherOptions) -> Fingerprint:
     card = read_card(compact_checkpoint(chosen))
-    return Fingerprint("compact", str(card.get("sha256"))[:_DIGITS])
+    return Fingerprint("compact", str(card.get("sha256"))[:_DIGITS], geometry=True)
 
 
 def _fingerprint_qwen_vl(chosen: TeacherName, options: TeacherOptions) -> Fingerprint:

@@ -1,9 +1,12 @@
 """Work on an image is done once, and the image that was not asked for longest is forgotten first."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from mllm_for3d_ros.teachers.image_memo import Memo, image_key
+from mllm_for3d_ros.teachers.image_memo import Memo, image_key, view_key
+from mllm_for3d_ros.types import Frame, Intrinsics
 
 
 def image(value: int, shape=(4, 6, 3)) -> np.ndarray:
@@ -44,3 +47,19 @@ def test_no_capacity_keeps_nothing():
     memo: Memo[int] = Memo(0)
     assert memo.get(image(1), lambda pixels: 5) == 5
     assert len(memo) == 0
+
+
+def test_a_view_is_named_by_its_depth_and_pose_where_they_are_looked_at():
+    camera = Intrinsics(4, 3, 2.0, 2.0, 2.0, 1.5)
+    view = Frame(0, image(7, (3, 4, 3)), np.ones((3, 4), np.float32), camera, np.eye(4))
+    moved = np.eye(4)
+    moved[2, 3] = 0.1
+    others = [
+        replace(view, depth=np.full((3, 4), 2.0, np.float32)),
+        replace(view, camera_to_world=moved),
+        replace(view, intrinsics=Intrinsics(4, 3, 2.5, 2.0, 2.0, 1.5)),
+    ]
+    assert view_key(replace(view, stamp_ns=5), True) == view_key(view, True)
+    for other in others:
+        assert view_key(other, True) != view_key(view, True)
+        assert view_key(other, False) == view_key(view, False) == image_key(view.color)

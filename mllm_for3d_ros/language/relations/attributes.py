@@ -22,24 +22,29 @@ _OF_ALL = r"of (?:all|them|them all|the lot|these|those|the bunch|the group|all 
 _OTHERS = r"(?:all |any of )?(?:the )?(?:others?|rest|other ones|other \w+)"
 _SIZE = re.compile(
     r"^(?P<left>.+?)(?: ,)? (?:(?:that|which|who|it) )?"
-    r"(?:is|are|stands?|looks?|seems?|being|reaches|rises|appears|measures)(?: by far| clearly| visibly)?(?: the)? "
+    r"(?:(?:is|are|stands?|looks?|seems?|being|reaches|rises|appears|measures)(?: by far| clearly| visibly)?"
+    r"(?: the)? )?"
     rf"(?P<size>{SIZE_PATTERN})"
     rf"(?: one| ones| {_OF_ALL}| in (?:size|height|length|volume|here)| than {_OTHERS}| overall| up)*$"
 )
 _MOST, _LEAST = r"(?:the )?(?:greatest|largest|biggest|most|maximum)", r"(?:the )?(?:smallest|least|lowest)"
 _WITH = r"(?:with|having|of|that has|which has|has)"
 _FILLS = r"(?:that |which )?(?:takes|takes up|taking up|occupies|occupying|needs|fills)"
-_RISES = r"(?:that |which )?(?:towers|towering|rises|rising|sticks out|reaches)"
+_RISES = r"(?:that |which )?(?:towers|towering|rises|rising|sticks (?:out|up)|reaches|goes|extends|comes|gets)"
+_CEILING = (
+    r"(?:that |which )?(?:(?:is|stands|reaches|comes|gets|rises) )?(?:the )?(?:closest|nearest)(?: to)? the ceiling"
+)
 _EXTENT = r"(?:size|volume|dimensions|extent|footprint)"
 _WORDED: tuple[tuple[Size, str], ...] = (
     ("tallest", rf"{_WITH} {_MOST} height"),
     ("largest", rf"{_WITH} {_MOST} {_EXTENT}"),
     ("longest", rf"{_WITH} {_MOST} (?:length|width)"),
-    ("largest", rf"{_FILLS} (?:the )?most (?:room|space)"),
-    ("smallest", rf"{_FILLS} (?:the )?least (?:room|space)"),
+    ("largest", rf"{_FILLS} (?:the )?(?:most|more) (?:room|space|place|floor)"),
+    ("smallest", rf"{_FILLS} (?:the )?(?:least|less) (?:room|space|place|floor)"),
     ("smallest", rf"{_WITH} {_LEAST} {_EXTENT}"),
     ("shortest", rf"{_WITH} {_LEAST} height"),
     ("tallest", rf"{_RISES} (?:up )?(?:the )?(?:above|over|highest|higher than)(?: {_OTHERS})?"),
+    ("tallest", _CEILING),
     ("largest", rf"(?:that |which )?(?:dwarfs|dwarfing) {_OTHERS}"),
 )
 _BY_WORDS = tuple((size, re.compile(rf"^(?P<left>.+?)(?: ,)? {pattern}$")) for size, pattern in _WORDED)

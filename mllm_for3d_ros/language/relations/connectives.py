@@ -18,6 +18,7 @@ _PATTERNS: tuple[tuple[Relation, str], ...] = (
     ("nearest", r"(?:nearest|closest|nearer|closer)(?: of (?:all|them|them all))?(?: to| by| towards?)?"),
     ("nearest", rf"{_HAVING} (?:the |a )?{_LEAST} distance (?:to|from|of|towards)"),
     ("nearest", r"(?:least far|least distant|shortest way)(?: away)? from"),
+    ("nearest", r"shortest (?:way|path|walk|route) (?:to|from)"),
     ("nearest", rf"(?:{'|'.join(ORDINALS)}) (?:one )?(?:counted |counting |starting |away |as seen "
      "|seen )?(?:from|to)"),
     ("farthest", r"(?:farthest|furthest|farther|further|remotest|most distant|most remote|most far|least close"
@@ -35,14 +36,15 @@ _PATTERNS: tuple[tuple[Relation, str], ...] = (
     ("beside", r"not far(?: away| off)? from|within (?:easy |arm's )?reach of|in reach of|at|around|round|up against"
                r"|against|touching|bordering|flanking|neighbou?ring|adjoining|along|surrounding"
                r"|(?:step|stone's throw|hand's breadth) (?:away )?from"),
-    ("on", r"(?:on (?:the )?top of|on top|on (?:the )?(?:surface|seat) of|atop of|atop|upon|onto|on to|on)"),
+    ("on", r"on (?:the )?top of|on top|on (?:the )?(?:surface|seat) of|atop of|atop|upon|onto|on to|on"),
+    ("on", r"(?:supported|carried|held) by"),
     ("under", r"(?:underneath|under|beneath|below)(?: of)?"),
     ("above", r"above|over"),
     ("between", r"between|in the middle between|amid"),
     ("behind", r"behind|in back of|at the (?:back|rear) of|to the rear of"),
     ("in_front_of", r"in front of|ahead of|at the front of|to the front of"),
-    ("left_of", rf"{_SIDE_OF}left{_HALF} (?:of|from)"),
-    ("right_of", rf"{_SIDE_OF}right{_HALF} (?:of|from)"),
+    ("left_of", rf"{_SIDE_OF}left{_HALF} (?:of|from)|(?:further|farther|more) (?:to the )?left than"),
+    ("right_of", rf"{_SIDE_OF}right{_HALF} (?:of|from)|(?:further|farther|more) (?:to the )?right than"),
 )  # fmt: skip
 _COMPILED = tuple((relation, re.compile(rf"(?<![\w'])(?:{pattern})(?= )")) for relation, pattern in _PATTERNS)
 _OFF = re.compile(r"(?<![\w'])(?:off(?: of)?|from(?: the top of| on top of)?|down from)(?= )")
@@ -55,7 +57,9 @@ _FINITE = frozenset(
 )
 _PUT = re.compile(
     r"(?:^|(?<= ))(?:(?:that|which) )?(?:can|has been|have been|had been|happens to be|you can (?:see|find)"
-    r"|can be (?:seen|found)|(?:i|we|you|somebody|someone)(?: have| had| just)?(?: placed| keep| store)?)$"
+    r"|can be (?:seen|found)|(?:i|we|you|somebody|someone)(?: have| had| just| can| will)?"
+    r"(?: placed| keep| store| see| find| reach| get)?"
+    r"|has|with|is visible|can be seen|appears|shows up)$"
 )
 _ADVERBS = frozenset(
     """

@@ -31,6 +31,11 @@ _SIZE_PAIRS: dict[str, Size] = {
     "most compact": "smallest", "least bulky": "smallest", "most massive": "largest", "most voluminous": "largest",
 }  # fmt: skip
 SIZE_PATTERN = "(?:" + "|".join([*_SIZES, *_SIZE_PAIRS]) + ")"
+PLAIN_SIZES: dict[Size, str] = {
+    "largest": "large big huge great bulky giant", "smallest": "small little tiny mini", "tallest": "tall high",
+    "shortest": "low short squat",
+}  # fmt: skip
+_PLAIN_SIZES: dict[str, Size] = {word: size for size, words in PLAIN_SIZES.items() for word in words.split()}
 _DISTANCE_WORDS: dict[Relation, str] = {
     "nearest": "nearest closest nearer closer",
     "farthest": "farthest furthest remotest farther further",
@@ -186,6 +191,9 @@ class _Reader:
         noun = self.words[self.place :]
         if noun[:1] == ["of"] and "count" in self.said:
             noun = noun[1:]
+        if len(noun) == 2 and noun[0] in _PLAIN_SIZES and noun[1] == "one":  # of several, the big one
+            self.said.setdefault("size", _PLAIN_SIZES[noun[0]])
+            noun = noun[1:]
         noun, inner = _without_inner_color(noun)
         if inner is not None:
             self.said["color"] = inner
@@ -262,7 +270,9 @@ def _is_noun(words: list[str], bare: bool, asking: bool) -> bool:
         return False
     if len(words) > 1 and last in BASE_FORMS and is_plural(words[-2]):  # the kids play
         return False
-    return len(words) == 1 or not (_ends_as_verb(last) or (last in COLOR_OF_WORD and last != "orange"))
+    return len(words) == 1 or not (
+        _ends_as_verb(last) or (last in COLOR_OF_WORD and last != "orange") or last in _SIZES
+    )
 
 
 def _ends_as_verb(word: str) -> bool:

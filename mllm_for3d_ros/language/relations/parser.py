@@ -12,22 +12,15 @@ from dataclasses import replace
 from mllm_for3d_ros.language.relations.anchors import anchor_queries, viewer_query
 from mllm_for3d_ros.language.relations.attributes import take_contrast, take_predicate
 from mllm_for3d_ros.language.relations.connectives import Connective, connectives
-from mllm_for3d_ros.language.relations.noun_phrase import VIEWER_PATTERN, Head, parse_head, singular
+from mllm_for3d_ros.language.relations.noun_phrase import VIEWER_PATTERN, Head, parse_head
+from mllm_for3d_ros.language.relations.partitions import take_partition
 from mllm_for3d_ros.language.relations.query import SIDES, UNANCHORED, VIEWER, Query, Relation
 from mllm_for3d_ros.language.relations.viewpoints import Viewed, take_leading_viewpoint, take_viewpoint
 from mllm_for3d_ros.language.relations.wording import plain_words, without_action, without_request
 
-_ALL_OF = r"(?:the|these|those|my|our|all|all the|all of the|both|your)"
-_PARTITION = re.compile(
-    rf"^(?:(?:of|among|amongst|out of|from among|from|between|considering|given|regarding) {_ALL_OF} (?P<a>[^,]+?)"
-    rf"|(?:there are|i see|i can see|we have|you see|i have) (?:several|two|three|four|many|some|a few"
-    rf"|all these|these) (?P<b>[^,]+?)"
-    rf"|(?:{_ALL_OF}|several|two|three) (?P<c>[^,]+?)) ,(?: but| and| so)? (?P<rest>.+)$"
-)  # fmt: skip
 _APPOSITION = re.compile(
-    r"^(?P<kind>[^,]+?) ,(?: (?:and )?(?:i mean|namely|that is|precisely|exactly|specifically))? (?P<rest>.+)$"
+    r"^(?P<kind>[^,]+?) ,(?: (?:and |but )?(?:i mean|but|namely|that is|precisely|exactly|specifically))? (?P<rest>.+)$"
 )
-_CHOOSES = re.compile(r"\b(?:ones?|which|that|nearest|closest|farthest|furthest|largest|smallest|tallest|biggest)\b")
 _WITH_DISTANCE = re.compile(
     r" (?:to|from|away from|off from|towards|relative to|(?:counting|counted|starting) from|as counted from|by) "
 )
@@ -39,7 +32,7 @@ _WHOSE_DISTANCE = re.compile(
 _END_SIDE = re.compile(
     r"^(?P<left>.*?) ?(?:,|that|which|who)?(?: ?(?:is|are|stands?|lies?|sits?|standing|lying|sitting|located"
     r"|placed|to be found))*"
-    r" (?:to|on|at|off to|towards) (?P<whose>its|the|your|my|our|(?:the|a|an|my|our) [\w ]+?(?:'s"
+    r" (?:to|on|at|off to|towards) (?P<whose>its|the|their|his|her|your|my|our|(?:the|a|an|my|our) [\w ]+?(?:'s"
     r"|s')) (?:immediate )?(?P<side>left|right)"
     r"(?: hand)?(?: side)?(?P<of> of (?:it|me|you|us|the robot))?$"
 )
@@ -68,12 +61,12 @@ def parse_query(text: str) -> Query | None:
     """
     words = plain_words(text)
     asked = without_request(words)
-    kind, asked = _take_partition(asked)
+    kind, asked = take_partition(asked)
     leading = take_leading_viewpoint(words) if kind is None else None
     viewed = leading or take_viewpoint(asked)
     rest = without_request(viewed.rest)
     if kind is None:
-        kind, rest = _take_partition(rest)
+        kind, rest = take_partition(rest)
     rest = without_action(without_request(rest))
     query = _sentence(rest, words, kind, viewed)
     said = query is not None and (query.relation or query.size or query.color)
@@ -87,17 +80,6 @@ def _with_viewpoint(query: Query, viewed: Viewed) -> Query | None:
     if viewpoint is None:
         return None
     return replace(query, viewpoint=None if viewpoint.is_viewer else viewpoint)
-
-
-def _take_partition(text: str) -> tuple[str | None, str]:
-    """As in "of the chairs , the nearest": the kind ("chair"), and what chooses."""
-    match = _PARTITION.match(text)
-    if match:
-        head = parse_head(f"the {match['a'] or match['b'] or match['c']}")
-        rest = without_action(without_request(match["rest"]))
-        if head and head.noun and head.plural and not head.chooses and _CHOOSES.search(rest):
-            return singular(head.noun), rest
-    return None, text
 
 
 def _sentence(text: str, asked: str, kind: str | None, viewed: Viewed) -> Query | None:
@@ -139,9 +121,11 @@ def _fronted(text: str, asked: str) -> Query | None:
             target = without_request(link.after[end.end() :])
             head = parse_head(target)
             if head and head.noun and head.noun != VIEWER and not head.bare:
-                query = _related(head, head.noun, link, link.after[: end.start()])
+                viewed = take_viewpoint(f"it left {link.after[: end.start()]}" if link.relation in SIDES else "")
+                anchor = viewed.rest.removeprefix("it left ") if viewed.view else link.after[: end.start()]
+                query = _related(head, head.noun, link, anchor)
                 if query is not None:
-                    return query
+                    return _with_viewpoint(query, viewed)
     return None
 
 
@@ -223,7 +207,7 @@ def _sided(text: str, kind: str | None) -> Query | None:
         side, most = f"{match['side']}_of", f"{match['side']}most"
         if whose in ("your", "my", "our") or (of and of != " of it"):
             return replace(query, relation=side, anchors=(Query(VIEWER),))  # type: ignore[arg-type]
-        if whose == "its" or of:
+        if whose in ("its", "their", "his", "her") or of:
             return None
         if whose != "the":
             return _anchored(query, side, re.sub(r"'s?$", "", whose))  # type: ignore[arg-type]
@@ -260,7 +244,7 @@ def _connected(text: str, asked: str, kind: str | None) -> Query | None:
 
 def _related(head: Head, target: str, link: Connective, anchor: str) -> Query | None:
     """``target`` in the relation of ``link`` to what is named by ``anchor``."""
-    if link.stated and not head.asking:
+    if link.stated and not head.asking and link.relation not in SIDES:
         return None
     if link.words.split()[0] in _STRICT_WORDS and (head.bare or not re.match(r"(?:the|this|that)\b", anchor)):
         return None
@@ -295,5 +279,5 @@ def _nested(text: str) -> Query | None:
 
 
 def _one_anchor(text: str) -> Query | None:
-    found = anchor_queries(text, "nearest", False, _nested)
+    found = anchor_queries(text, "nearest", True, _nested)
     return found[0] if isinstance(found, tuple) else None

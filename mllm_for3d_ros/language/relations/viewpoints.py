@@ -31,7 +31,17 @@ _ANCHOR = r"(?P<anchor>(?!it\b)[^,]+?)"
 _TO_ANCHOR = rf"(?: ?,? (?:and )?(?:you )?{_FACING} {_ANCHOR})?"
 _LEAD = r"(?:if|when|imagine|suppose|assume|picture|say|while|as|whenever|once|with)"
 _NAMED = r"(?P<view>(?:the|my|our|your|a|where|here)\b(?:(?! from )[^,])*?)"
+_BACK = (
+    rf"with (?:your|my|the) back to(?:wards)? {_VIEW}",
+    rf"with {_VIEW} (?:behind|at the back of|in the back of) (?:you|me|us|one)",
+    rf"with {_VIEW} (?:at|to|in) (?:your|my) back",
+)
+_SOMEBODY = r"(?:someone|somebody|a person|anyone|anybody|one|a viewer|an observer|people)"
 _HEADS = (
+    *(rf"{back}{_TO_ANCHOR} ," for back in _BACK),
+    rf"(?:(?:to|for|if|when|as) )?{_SOMEBODY}(?: who)?(?: (?:is|are))?(?: {_LOOK})? {_AT} {_VIEW}"
+    rf"(?: ?,? (?:and )?(?:who )?(?:looks?|faces?|is facing|is looking)(?: at| towards?)? {_ANCHOR})? ,",
+    rf"(?:imagine|picture|put|place|suppose) yourself {_AT} {_VIEW}{_TO_ANCHOR} ,",
     rf"(?:{_LEAD} )?(?:{_WHO} )?{_FACING} {_ANCHOR} (?:from|(?:(?:when|while) )?standing at) {_VIEW} ,",
     rf"(?:as |when )?{_SEEN}{_THAT_WAY} {_AT} {_VIEW}{_TO_ANCHOR} ,",
     rf"(?:{_LEAD} )?(?:{_WHO} )?(?:imagine )?{_LOOK}{_THAT_WAY}(?: standing| sitting)? {_AT} {_VIEW}{_TO_ANCHOR} ,",
@@ -39,9 +49,14 @@ _HEADS = (
     rf"(?:as )?(?:seen )?from (?P<view>(?:the|my|your) [^,]+?)(?:'s|') (?:own )?{_SIDE} ,",
     rf"(?:as )?(?:seen )?from (?P<view>my|your|this) {_SIDE} ,",
     rf"(?:taking|with|using) {_VIEW} (?:as|for) (?:the |a |my |your )?{_SIDE} ,",
+    rf"from where {_VIEW} (?:is|stands|hangs) ,",
     rf"from {_NAMED}{_TO_ANCHOR} ,",
+    r"from (?P<view>the [\w']+(?: \w+)?)(?= (?:the|which|what|a|find|show)\b)",
 )  # fmt: skip
 _TAILS = (
+    rf"(?:{_LEAD} )?(?:{_WHO} )?{_FACING} {_ANCHOR} (?:from|(?:(?:while|when) )?standing at) {_VIEW}",
+    *_BACK,
+    rf"from where {_VIEW} (?:is|stands|hangs)",
     rf"(?:as |when |if |while )?(?:{_WHO} )?{_SEEN}{_THAT_WAY} from {_VIEW}",
     rf"(?:as|when|if|while|to (?:someone|somebody|anyone)(?: who)?|with you) (?:{_WHO} )?{_LOOK}{_THAT_WAY}"
     rf"(?: standing| sitting)? {_AT} {_VIEW}",
@@ -71,7 +86,7 @@ class Viewed:
 
 def take_leading_viewpoint(text: str) -> Viewed | None:
     """Split off what says, before all else, from where something is seen; None if nothing does."""
-    if "," not in text:
+    if "," not in text and not text.startswith("from "):
         return None
     for pattern in _HEAD:
         match = pattern.match(text)
@@ -89,7 +104,7 @@ def take_viewpoint(text: str) -> Viewed:
     for pattern in [*_TAIL, _PLAIN_TAIL]:
         match = pattern.match(text)
         if match:
-            return Viewed(match["rest"].rstrip(" ,"), _place(match["view"]))
+            return Viewed(match["rest"].rstrip(" ,"), _place(match["view"]), match.groupdict().get("anchor"))
     return Viewed(text)
 
 

@@ -32,6 +32,8 @@ _TO = rf"(?: to(?= {_FIND}\b))?"
 _RECIPIENT = r"(?: (?:me|us|him|her|them|over|back|here|along|straight|directly|down|to|towards?|for|at|out|up))*"
 _PREFIXES = (
     r",",
+    r"(?:is|are)(?= (?:any|some|the|a|an|my)\b)",
+    r"(?:only|not any|simply|exactly|precisely|specifically)",
     r"(?:hey|hello|hi|ok|okay|well|so|and|then|now|just|please|kindly|robot|alright|sorry|hm|er|actually)\b",
     r"(?:dear|hey) robot\b",
     r"(?:could|can|would|will|might) (?:you|i|we|somebody|someone)(?: please| kindly| just"
@@ -62,6 +64,7 @@ _SUFFIXES = (
     r",", r"please", r"thanks", r"thank you(?: very much)?", r"for (?:me|us)", r"robot", r"right now", r"now", r"is it",
     r"quickly", r"if (?:you can|possible|you please|you would|there is one|you see one|you do not mind|you could)",
     r"would you", r"will you", r"can you", r"could you", r"if any", r"(?:right )?(?:here|there|over there|around)",
+    r"than (?:(?:all|any|any of|every|each|the|of) )*(?:others?|rest)(?: ones?| [\w']+){0,3}",
     r"in (?:the|this|my|our) (?:room|house|flat|apartment|scene|map|picture|place|home|view|office)",
     r"not (?:the|any|any of the) (?:others?|rest|other ones?|other \w+)", r"and (?:no|none) (?:other|others"
     r"|of the others)",
@@ -72,12 +75,19 @@ _ACTION = re.compile(rf"^(?:{'|'.join(_ACTIONS)}) (?=(?:the|my|our|your|that|thi
 _SUFFIX = re.compile(rf"(?:^|\s)(?:{'|'.join(_SUFFIXES)})$")
 
 
+_WANTED = re.compile(
+    r" (?:that |which )?(?:i|we) (?:want|need|mean|meant|am looking for|are looking for|am after|would like|seek)\b"
+    r"(?: to (?:find|see))?(?! to\b)(?= (?:is|are|stands|lies|sits|hangs|on|next|near|to|which|that|,)\b|$)"
+)
+
+
 def plain_words(text: str) -> str:
     """Lower case, contractions written out, punctuation as separate commas, white space collapsed."""
     words = text.casefold().replace("’", "'").replace("`", "'")
     for pattern, written_out in _CONTRACTIONS:
         words = re.sub(pattern, written_out, words)
     words = re.sub(r"(?<=\w)-(?=\w)", " ", words)
+    words = _WANTED.sub("", words)
     words = re.sub(r"\s*[,.;:!?()\[\]{}\"“”„«»…/]+\s*|\s+[-–—]+\s+|[–—]", " , ", words)
     words = " ".join(words.split())
     return re.sub(r"^(?:, )+|(?: ,)+$|(?<=,)(?: ,)+", "", words).strip()

@@ -3,7 +3,7 @@
     answers.sqlite                            one row an answer, see database.py
     features/<teacher>/<xx>/<image>.safetensors   image features of a view, float16
 
-An answer is found by (image_key of the colours, cleaned instruction, str(fingerprint)). Features are
+An answer is found by (view_key of the view, cleaned instruction, str(fingerprint)). Features are
 written before the row that names them, so a row is always whole; a file without a row is harmless.
 """
 
@@ -58,7 +58,7 @@ class AnswerCache:
         self.features = FeatureFiles(self.folder, features_kept)
 
     def get(self, fingerprint: Fingerprint, instruction: str, images: Sequence[bytes]) -> dict[bytes, ViewAnswer]:
-        """The answers that are there, by image; ``instruction`` must be clean, ``images`` are ``image_key``s.
+        """The answers that are there, by image; ``instruction`` must be clean, ``images`` are ``view_key``s.
 
         An answer whose features are lost is left out, to be asked again.
 

@@ -12,7 +12,7 @@ from mllm_for3d_ros.errors import CacheError, TeacherError
 from mllm_for3d_ros.language.instruction import clean_instruction
 from mllm_for3d_ros.teachers.base import Fingerprint, Teacher
 from mllm_for3d_ros.teachers.cache.answer_cache import AnswerCache
-from mllm_for3d_ros.teachers.image_memo import image_key
+from mllm_for3d_ros.teachers.image_memo import view_key
 from mllm_for3d_ros.teachers.proposing import Proposer
 from mllm_for3d_ros.types import Frame, ViewAnswer
 
@@ -67,7 +67,7 @@ class CachedTeacher:
             CacheError: the cache cannot be read or written.
         """
         text = clean_instruction(instruction)
-        keys = [image_key(frame.color) for frame in frames]
+        keys = [view_key(frame, self.fingerprint.geometry) for frame in frames]
         frame_of = dict(zip(keys, frames, strict=True))
         answers = self._cache.get(self.fingerprint, text, list(frame_of))
         missing = [key for key in frame_of if key not in answers]

@@ -31,7 +31,7 @@ CREATE TABLE fingerprints (
 );
 CREATE TABLE answers (
     fingerprint INTEGER NOT NULL REFERENCES fingerprints (id),
-    image BLOB NOT NULL,            -- image_key of the view's colours
+    image BLOB NOT NULL,            -- view_key of the view
     instruction TEXT NOT NULL,      -- cleaned
     height INTEGER NOT NULL,
     width INTEGER NOT NULL,

@@ -1,7 +1,7 @@
 """The image network of the compact teacher: one embedding a pixel, to be dotted with a query token.
 
-A residual U-Net on 240x320 RGB whose output has a quarter of the input's size, about 2 M parameters.
-One forward pass serves every instruction of a view.
+A residual U-Net on 240x320 RGB, to which the geometry of the view joins at a quarter of that size, the size of
+its output; about 2 M parameters. One forward pass serves every instruction of a view.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from mllm_for3d_ros.language.text_head import TOKEN_DIM
+from mllm_for3d_ros.teachers.compact.geometry import CHANNELS
 
 INPUT_HEIGHT, INPUT_WIDTH = 240, 320
 STRIDE = 4
@@ -64,8 +65,18 @@ class _Merge(nn.Module):
         return self.mix(self.reduce(torch.cat([raised, skip], 1)))
 
 
+class _Shape(nn.Sequential):
+    """Geometry [B, 6, 60, 80] to what is added to the image's features; adds nothing before it is trained."""
+
+    def __init__(self, outputs: int) -> None:
+        last = nn.Conv2d(outputs, outputs, 3, padding=1)
+        nn.init.zeros_(last.weight)
+        nn.init.zeros_(last.bias)
+        super().__init__(_ConvNorm(CHANNELS, outputs), last)
+
+
 class PixelEmbedder(nn.Module):
-    """RGB [B, 3, 240, 320] in 0..1 to pixel embeddings [B, 64, 60, 80]."""
+    """RGB [B, 3, 240, 320] in 0..1 and geometry [B, 6, 60, 80] to pixel embeddings [B, 64, 60, 80]."""
 
     def __init__(
         self, widths: tuple[int, int, int, int] = (32, 64, 128, 192), decoder: tuple[int, int, int] = (96, 64, 48)
@@ -73,6 +84,7 @@ class PixelEmbedder(nn.Module):
         super().__init__()
         a, b, c, d = widths
         self.stem = nn.Sequential(_ConvNorm(3, 16, stride=2), _ConvNorm(16, a, stride=2))
+        self.shape = _Shape(a)
         self.level1 = _Residual(a, a)
         self.level2 = nn.Sequential(_Residual(a, b, 2), _Residual(b, b))
         self.level3 = nn.Sequential(_Residual(b, c, 2), _Residual(c, c))
@@ -83,9 +95,9 @@ class PixelEmbedder(nn.Module):
         self.embed = nn.Conv2d(decoder[2], TOKEN_DIM, 1)
         self.bias = nn.Parameter(torch.tensor(-3.0))
 
-    def forward(self, image: torch.Tensor) -> torch.Tensor:
-        """Embeddings [B, 64, 60, 80] of ``image`` [B, 3, 240, 320] in 0..1."""
-        one = self.level1(self.stem(image * 4.0 - 2.0))
+    def forward(self, image: torch.Tensor, geometry: torch.Tensor) -> torch.Tensor:
+        """Embeddings [B, 64, 60, 80] of ``image`` [B, 3, 240, 320] in 0..1 and ``geometry`` (all 0: unknown)."""
+        one = self.level1(self.stem(image * 4.0 - 2.0) + self.shape(geometry))
         two = self.level2(one)
         three = self.level3(two)
         four = self.level4(three)

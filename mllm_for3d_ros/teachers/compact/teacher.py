@@ -15,15 +15,14 @@ from mllm_for3d_ros.language.instruction import clean_instruction
 from mllm_for3d_ros.language.sentence_encoder import SentenceEncoder
 from mllm_for3d_ros.language.text_head import TOKEN_DIM, TextHead
 from mllm_for3d_ros.teachers.base import Fingerprint, abstention
+from mllm_for3d_ros.teachers.compact.geometry import geometry_of
 from mllm_for3d_ros.teachers.compact.network import INPUT_HEIGHT, INPUT_WIDTH, PixelEmbedder
-from mllm_for3d_ros.teachers.image_memo import Memo, image_key
+from mllm_for3d_ros.teachers.image_memo import Memo, view_key
 from mllm_for3d_ros.teachers.options import TeacherOptions
 from mllm_for3d_ros.types import Frame, ViewAnswer
 
 CHECKPOINT = "teacher_compact.safetensors"
 VIEWS_KEPT = TeacherOptions().views_kept
-_BATCH = 2
-"""Images in one forward pass, always: other sizes of batch round otherwise, and a resumed run must give equal bytes."""
 _MIN_CELLS = 8
 """Cells (of 60x80) above one half that make a mask; fewer are an abstention."""
 
@@ -42,7 +41,7 @@ class CompactTeacher:
         views_kept: int = VIEWS_KEPT,
     ) -> None:
         """Networks, the hash of their weights and how many looks are kept; see ``CompactTeacher.load``."""
-        self.fingerprint = Fingerprint("compact", weights)
+        self.fingerprint = Fingerprint("compact", weights, geometry=True)
         self._views: Memo[torch.Tensor] = Memo(views_kept)
         self._network = network.eval().requires_grad_(False)
         self._text_head = text_head.eval().requires_grad_(False)
@@ -76,8 +75,8 @@ class CompactTeacher:
             return [self._answer_view(v, token, frame.depth.shape) for v, frame in zip(views, frames, strict=True)]
 
     def _look(self, frames: Sequence[Frame]) -> list[torch.Tensor]:
-        """Pixel embeddings [64, 60, 80] of each frame; images that it has just seen are not looked at again."""
-        keys = [image_key(frame.color) for frame in frames]
+        """Pixel embeddings [64, 60, 80] of each frame; views that it has just seen are not looked at again."""
+        keys = [view_key(frame, geometry=True) for frame in frames]
         known = {key: self._views.peek(key) for key in keys}
         new = {key: frame for key, frame in zip(keys, frames, strict=True) if known[key] is None}
         for key, embedding in zip(new, self._embed(list(new.values())), strict=True):
@@ -86,12 +85,9 @@ class CompactTeacher:
         return [view for view in (known[key] for key in keys) if view is not None]
 
     def _embed(self, frames: Sequence[Frame]) -> Iterator[torch.Tensor]:
-        """Pixel embeddings of each frame, every one in memory of its own; a lone last frame is looked at twice."""
-        for start in range(0, len(frames), _BATCH):
-            chunk = list(frames[start : start + _BATCH])
-            padding = [chunk[-1]] * (_BATCH - len(chunk))
-            for embedding in self._network(_images([*chunk, *padding]))[: len(chunk)]:
-                yield embedding.clone(memory_format=torch.contiguous_format)
+        """Pixel embeddings of each frame, looked at alone: batches of other sizes round otherwise."""
+        for frame in frames:
+            yield self._network(_image(frame), torch.from_numpy(geometry_of([frame])))[0].contiguous()
 
     def _answer_view(self, embedding: torch.Tensor, token: torch.Tensor, size: tuple[int, int]) -> ViewAnswer:
         """The answer of a view with ``embedding`` [64, h, w], which are its features, to ``token`` [64]."""
@@ -108,14 +104,11 @@ class CompactTeacher:
         return ViewAnswer(mask, evidence, float((small * inside).sum() / area), features)
 
 
-def _images(frames: Sequence[Frame]) -> torch.Tensor:
-    """Colours of ``frames`` as [B, 3, 240, 320] in 0..1."""
-    resized = []
-    for frame in frames:
-        image = torch.from_numpy(np.array(frame.color)).permute(2, 0, 1)[None].float() / 255.0
-        if image.shape[-2:] != (INPUT_HEIGHT, INPUT_WIDTH):
-            image = F.interpolate(
-                image, size=(INPUT_HEIGHT, INPUT_WIDTH), mode="bilinear", align_corners=False, antialias=True
-            )
-        resized.append(image)
-    return torch.cat(resized).to(memory_format=torch.channels_last)
+def _image(frame: Frame) -> torch.Tensor:
+    """Colours of ``frame`` as [1, 3, 240, 320] in 0..1."""
+    image = torch.from_numpy(np.array(frame.color)).permute(2, 0, 1)[None].float() / 255.0
+    if image.shape[-2:] != (INPUT_HEIGHT, INPUT_WIDTH):
+        image = F.interpolate(
+            image, size=(INPUT_HEIGHT, INPUT_WIDTH), mode="bilinear", align_corners=False, antialias=True
+        )
+    return image.to(memory_format=torch.channels_last)

@@ -7,18 +7,28 @@ text head turns them into query tokens, so the masks are learned against languag
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from numba import njit
 from torch.nn import functional as F
 
 from mllm_for3d_ros.checkpoint import load_training_state, save_training_state
 from mllm_for3d_ros.language.phrase_tokens import PhraseTensors
 from mllm_for3d_ros.language.text_head import TextHead
+from mllm_for3d_ros.rooms.recording import rooms_camera
+from mllm_for3d_ros.rooms.views import LabelledViews
+from mllm_for3d_ros.teachers.compact.geometry import depth_cells, geometry, mirrored
 from mllm_for3d_ros.teachers.compact.network import STRIDE, PixelEmbedder
+
+WITHHELD = 0.15
+"""Share of the views whose geometry is withheld."""
+HEIGHT_NOISE = 0.05
+"""Standard deviation of a view's height, in units of ``geometry``: floors are not always at 0."""
 
 
 @dataclass(frozen=True)
@@ -38,23 +48,54 @@ class TeacherSettings:
 def class_coverage(classes: torch.Tensor, count: int) -> torch.Tensor:
     """Share of every output cell that each class covers: [B, H, W] uint8 to [B, count, H/4, W/4]."""
     b, h, w = classes.shape
-    rows, columns = h // STRIDE, w // STRIDE
-    cell = torch.arange(b * rows * columns).view(b, rows, 1, columns, 1) * (count + 1)
-    blocks = classes.view(b, rows, STRIDE, columns, STRIDE).long().clamp(max=count)
-    votes = torch.bincount((cell + blocks).flatten(), minlength=b * rows * columns * (count + 1))
-    share = votes.view(b, rows, columns, count + 1).float() / STRIDE**2
-    return share[..., :count].permute(0, 3, 1, 2).contiguous()
+    votes = np.zeros((b, count, h // STRIDE, w // STRIDE), np.float32)
+    _count_classes(classes.numpy(), votes)
+    return torch.from_numpy(votes)
 
 
-def augment(color: np.ndarray, classes: np.ndarray, rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
-    """Mirror, light and colour jitter: uint8 [B, H, W, 3], [B, H, W] to float [B, 3, H, W] in 0..1 and classes."""
-    mirrored = np.flatnonzero(rng.random(len(color)) < 0.5)
-    color, classes = color.copy(), classes.copy()
-    color[mirrored], classes[mirrored] = color[mirrored, :, ::-1], classes[mirrored, :, ::-1]
+@njit(cache=True)
+def _count_classes(classes: np.ndarray, votes: np.ndarray) -> None:
+    """Add to ``votes`` [B, C, h, w] the share of a cell that every pixel of ``classes`` [B, H, W] is."""
+    for view in range(votes.shape[0]):
+        for row in range(votes.shape[2] * STRIDE):
+            for column in range(votes.shape[3] * STRIDE):
+                index = classes[view, row, column]
+                if index < votes.shape[1]:
+                    votes[view, index, row // STRIDE, column // STRIDE] += 1.0 / STRIDE**2
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A batch for the network: image [B, 3, H, W] in 0..1, geometry [B, 6, h, w], classes [B, H, W] uint8."""
+
+    image: torch.Tensor
+    geometry: torch.Tensor
+    classes: torch.Tensor
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """What a step trains on: views, coverage [B, C, h, w] of their cells, tokens [Q, 64] to ask for."""
+
+    drawn: Drawn
+    coverage: torch.Tensor
+    tokens: torch.Tensor
+
+
+def augment(views: LabelledViews, rng: np.random.Generator) -> Drawn:
+    """Mirror, light and colour jitter; now and then all geometry is withheld, as from cameras without depth."""
+    mirror = np.flatnonzero(rng.random(len(views)) < 0.5)
+    color, classes = views.color.copy(), views.classes.copy()
+    shapes = geometry(depth_cells(views.depth * np.float32(0.001)), rooms_camera(), views.camera_to_world)
+    color[mirror], classes[mirror] = color[mirror, :, ::-1], classes[mirror, :, ::-1]
+    shapes[mirror] = mirrored(shapes[mirror])
+    shapes[:, 2] += shapes[:, 0] * rng.normal(0, HEIGHT_NOISE, (len(views), 1, 1))
+    shapes[rng.random(len(views)) < WITHHELD] = 0
     gain = rng.uniform(0.75, 1.25, (len(color), 1, 1, 1)) * rng.uniform(0.9, 1.1, (len(color), 3, 1, 1))
     shift = rng.uniform(-0.06, 0.06, (len(color), 1, 1, 1))
     image = torch.from_numpy(color).permute(0, 3, 1, 2) * torch.from_numpy(gain / 255.0).float()
-    return image.add_(torch.from_numpy(shift).float()).clamp_(0, 1), torch.from_numpy(classes)
+    image = image.add_(torch.from_numpy(shift).float()).clamp_(0, 1)
+    return Drawn(image, torch.from_numpy(shapes), torch.from_numpy(classes))
 
 
 def mask_loss(logits: torch.Tensor, coverage: torch.Tensor) -> torch.Tensor:
@@ -82,20 +123,16 @@ class TeacherTraining:
 
     def __init__(
         self,
-        colors: np.ndarray,
-        classes: np.ndarray,
+        views: LabelledViews,
         phrases: PhraseTensors,
         text_head: TextHead,
         network: PixelEmbedder,
         folder: Path,
         settings: TeacherSettings,
     ) -> None:
-        """``colors`` [V, 240, 320, 3] uint8, ``classes`` [V, 240, 320] uint8 (see rooms.views).
-
-        ``network`` is trained on from the weights that it has.
-        """
+        """``network`` is trained on from the weights that it has."""
         torch.manual_seed(settings.seed)
-        self._colors, self._classes = colors, classes
+        self._views = views
         self._phrases, self._head = phrases, text_head
         self._settings, self._checkpoint = settings, folder / "teacher_training.pt"
         self.network = network.train().to(memory_format=torch.channels_last)
@@ -116,22 +153,31 @@ class TeacherTraining:
     def run(self, report: Callable[[int, float], None], save_every: int = 200) -> PixelEmbedder:
         """Train to the end; ``report(step, loss)`` is called after each step. Returns the averaged network."""
         self._step = load_training_state(self._checkpoint, self._parts())
-        while self._step < self._settings.steps:
-            loss = self._train_step(np.random.default_rng([self._settings.seed, self._step]))
-            self._step += 1
-            report(self._step, loss)
-            if self._step % save_every == 0:
-                save_training_state(self._checkpoint, self._step, self._parts())
+        with ThreadPoolExecutor(1) as ahead:
+            coming = ahead.submit(self._draw, self._step)
+            while self._step < self._settings.steps:
+                batch = coming.result()
+                coming = ahead.submit(self._draw, self._step + 1)
+                loss = self._train_step(batch)
+                self._step += 1
+                report(self._step, loss)
+                if self._step % save_every == 0:
+                    save_training_state(self._checkpoint, self._step, self._parts())
         save_training_state(self._checkpoint, self._step, self._parts())
         network: PixelEmbedder = self.average.module
         return network.eval()
 
-    def _train_step(self, rng: np.random.Generator) -> float:
-        rows = np.sort(rng.choice(len(self._colors), self._settings.batch, replace=False))
-        image, classes = augment(self._colors[rows], self._classes[rows], rng)
+    def _draw(self, step: int) -> _Batch:
+        """Views, their coverage and the tokens to ask for of ``step``, whoever asks."""
+        rng = np.random.default_rng([self._settings.seed, step])
+        drawn = augment(self._views.of(rng.choice(len(self._views), self._settings.batch, replace=False)), rng)
         tokens = self._tokens(torch.Generator().manual_seed(int(rng.integers(2**31))))
-        logits = self.network.mask_logits(self.network(image.to(memory_format=torch.channels_last)), tokens)
-        loss = mask_loss(logits, class_coverage(classes, self._phrases.outside))
+        return _Batch(drawn, class_coverage(drawn.classes, self._phrases.outside), tokens)
+
+    def _train_step(self, batch: _Batch) -> float:
+        image = batch.drawn.image.to(memory_format=torch.channels_last)
+        logits = self.network.mask_logits(self.network(image, batch.drawn.geometry), batch.tokens)
+        loss = mask_loss(logits, batch.coverage)
         self._optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
