@@ -95,6 +95,7 @@ def label_recording(
         if part is None:
             break
         work.label(part)
+        part = None  # so that its map and views are gone while the next is made
         tracker.stage(Stage.MAPPING)
     left_out = dict(recording.skipped)
     stores = Stores(folder, provenance)
