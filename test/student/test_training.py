@@ -107,6 +107,18 @@ def test_too_many_skipped_steps_end_the_training_with_what_is_wrong(tmp_path):
         run.run(quiet)
 
 
+def test_bfloat16_goes_the_same_way(tmp_path):
+    losses: dict[str, list[dict[str, float]]] = {}
+    for precision in ("float32", "bf16"):
+        seen = losses.setdefault(precision, [])
+        run = training(tmp_path, precision, steps=1, precision=precision)
+        run.run(lambda step, parts, seen=seen: seen.append(parts))
+        assert all(value.dtype is torch.float32 for value in run.network.parameters())
+    for name, value in losses["float32"][0].items():
+        assert losses["bf16"][0][name] == pytest.approx(value, rel=0.05, abs=0.01)
+    assert losses["bf16"] != losses["float32"]
+
+
 def test_a_training_without_scenes_says_how_to_make_some(tmp_path):
     with pytest.raises(TrainingError, match="mllm-for3d train scenes"):
         StudentTraining(SceneFiles([]), phrase_embeddings(), StudentNetwork(2), tmp_path / "s.pt", StudentSettings())
