@@ -11,11 +11,14 @@ from bag_support import (
     image,
     odometry,
     pose_stamped,
+    ros1,
     save_bag,
     tf,
 )
 from PIL import Image
+from rosbags.rosbag1 import Writer as Ros1Writer
 from rosbags.rosbag2 import CompressionMode
+from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
 from mllm_for3d_ros.errors import RecordingError
 from mllm_for3d_ros.recording.bag_reader import DAMAGED, NO_DEPTH, NO_PARTNER
@@ -277,3 +280,19 @@ def test_a_split_bag(tmp_path: Path) -> None:
     for part in (first, second):
         (part / f"{part.name}.mcap").rename(whole / f"{part.name}.mcap")
     assert [f.stamp_ns for f in open_recording(whole)] == [S, 2 * S]
+
+
+def test_a_ros1_bag(tmp_path: Path) -> None:
+    store = get_typestore(Stores.ROS1_NOETIC)
+    store.register(get_types_from_msg("geometry_msgs/TransformStamped[] transforms", "tf2_msgs/msg/TFMessage"))
+    path = tmp_path / "old.bag"
+    with Ros1Writer(path) as writer:
+        connections = {}
+        for topic, stamp, message in [*camera_messages([S, 2 * S]), *TF]:
+            msgtype = message.__msgtype__
+            if topic not in connections:
+                connections[topic] = writer.add_connection(topic, msgtype, typestore=store)
+            writer.write(connections[topic], stamp, store.serialize_ros1(ros1(store, message), msgtype))
+    recording = open_recording(path)
+    assert [f.stamp_ns for f in recording] == [S, 2 * S]
+    np.testing.assert_allclose([f.camera_to_world[0, 3] for f in recording], [1, 2])

@@ -70,6 +70,21 @@ def tf(stamp: int, x: float, parent: str = "map", child: str = "camera") -> Any:
     return make("tf2_msgs/msg/TFMessage", [stamped])
 
 
+def ros1(store: Any, message: Any) -> Any:
+    """A message of ROS 2 as that of ROS 1: headers have a number, camera matrices are capitals."""
+    kind = getattr(message, "__msgtype__", None)
+    if isinstance(message, list):
+        return [ros1(store, item) for item in message]
+    if kind is None:
+        return message
+    values = {name: ros1(store, getattr(message, name)) for name in message.__dataclass_fields__ if name[0] != "_"}
+    if kind == "std_msgs/msg/Header":
+        values["seq"] = 0
+    made = store.types[kind]
+    wanted = [name for name in made.__dataclass_fields__ if name[0] != "_"]
+    return made(*(values[name] if name in values else values[name.lower()] for name in wanted))
+
+
 Messages = list[tuple[str, int, Any]]
 
 
