@@ -46,3 +46,9 @@ def test_all_stages_make_a_student_that_loads(tmp_path, encoder):
     assert student.fingerprint.startswith("student:")
     card = json.loads((tmp_path / "models" / "student.json").read_text())
     assert card["labels"].endswith("no 3D annotation")
+    truth = ["--labels", "truth", *work]
+    assert cli.main(["train", "scenes", "--rooms", "16", *truth]) == 0
+    assert cli.main(["train", "student", "--steps", "2", *truth]) == 0
+    twin = json.loads((tmp_path / "models" / "student_truth.json").read_text())
+    assert twin["labels"] == "supervised by 3D ground truth: for comparison only"
+    assert twin["data"] == card["data"] and twin["settings"] == card["settings"]
