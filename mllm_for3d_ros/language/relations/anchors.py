@@ -84,12 +84,12 @@ def _one(text: str, telegraphic: bool, nested: Callable[[str], Query | None]) ->
         return None
     query = nested(text)
     if query is not None:
-        return None if _is_no_object(query.target) else query
+        return None if names_no_object(query.target) else query
     head = parse_head(text)
     if head is not None:
         return (
             None
-            if not head.noun or _is_no_object(head.noun)
+            if not head.noun or names_no_object(head.noun)
             else Query(head.noun, plural=head.plural, count=head.count)
         )
     return _described(words)
@@ -107,9 +107,10 @@ def _described(words: list[str]) -> Query | None:
     if not {"that", "which", "where", "with", "who", "i", "we", "you"} & set(body[1:]):
         return None
     return (
-        None if _is_no_object(body[0]) and body[0] not in ("thing", "place", "spot", "one") else Query(" ".join(body))
+        None if names_no_object(body[0]) and body[0] not in ("thing", "place", "spot", "one") else Query(" ".join(body))
     )
 
 
-def _is_no_object(noun: str) -> bool:
+def names_no_object(noun: str) -> bool:
+    """Whether a noun is a part of the building, of a body or of speech rather than an object of the map."""
     return noun.split(" of ")[0].split()[-1] in _NO_OBJECTS

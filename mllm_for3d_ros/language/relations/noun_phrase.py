@@ -44,7 +44,7 @@ _DISTANCES: dict[str, Relation] = {word: one for one, words in _DISTANCE_WORDS.i
 _SIDES: dict[str, Relation] = {
     "leftmost": "leftmost", "left": "leftmost", "rightmost": "rightmost", "right": "rightmost",
 }  # fmt: skip
-_NEVER_IN_NOUN = frozenset(
+NEVER_IN_NOUN = frozenset(
     """i me we us you he him she it its they them who whom whose what which where when how why itself himself herself
     myself yourself everyone somebody someone anyone nobody everybody mine yours ours there here this that these those
     if because while unless until although and or but not never always could would should will shall must may might
@@ -258,7 +258,7 @@ def _is_noun(words: list[str], bare: bool, asking: bool) -> bool:
     if not words:
         return True
     first, last = words[0], words[-1]
-    if len(words) > (_LONGEST_BARE if bare else _LONGEST_NOUN) or any(w in _NEVER_IN_NOUN or w == "," for w in words):
+    if len(words) > (_LONGEST_BARE if bare else _LONGEST_NOUN) or any(w in NEVER_IN_NOUN or w == "," for w in words):
         return False
     if any(word in DETERMINERS - {"one"} for word in words) or last in ("of", "with", "for"):
         return False

@@ -12,6 +12,7 @@ from dataclasses import replace
 from mllm_for3d_ros.language.relations.anchors import anchor_queries, viewer_query
 from mllm_for3d_ros.language.relations.attributes import take_contrast, take_predicate
 from mllm_for3d_ros.language.relations.connectives import Connective, connectives
+from mllm_for3d_ros.language.relations.keywords import guess_query
 from mllm_for3d_ros.language.relations.noun_phrase import VIEWER_PATTERN, Head, parse_head
 from mllm_for3d_ros.language.relations.partitions import take_partition
 from mllm_for3d_ros.language.relations.query import SIDES, UNANCHORED, VIEWER, Query, Relation
@@ -70,7 +71,8 @@ def parse_query(text: str) -> Query | None:
     rest = without_action(without_request(rest))
     query = _sentence(rest, words, kind, viewed)
     said = query is not None and (query.relation or query.size or query.color)
-    return _with_viewpoint(query, viewed) if query is not None and said else None
+    whole = _with_viewpoint(query, viewed) if query is not None and said else None
+    return whole or guess_query(words)
 
 
 def _with_viewpoint(query: Query, viewed: Viewed) -> Query | None:
