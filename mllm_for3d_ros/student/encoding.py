@@ -39,6 +39,7 @@ class _Values:
     posterior: Pages = field(default_factory=Pages.empty)
     answering: Pages = field(default_factory=Pages.empty)
     cells: Pages = field(default_factory=Pages.empty)
+    pieces: Pages = field(default_factory=Pages.empty)
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ class EncodedScene(_Values):
 
     cloud: the map. embeddings: [V, 64] and posterior: [V, C] of cells, of which those that are voxels count.
     answering: [V] int32 the voxel that answers for each cell, itself if it is one, 0 for none.
-    cells: [N] int32 cell of each map row.
+    cells: [N] int32 cell of each map row. pieces: [V] int32 superpoint of each voxel; empty without smoothing.
     """
 
     shared: _Shared | None = field(default=None, repr=False)
@@ -73,18 +74,19 @@ class SceneEncoder:
     """Encodes maps with one network.
 
     Args:
-        network: in evaluation mode, on ``device``.
+        network: in evaluation mode, on ``device``; its weights are taken now.
         device: "cpu" or "cuda".
         passes: turned copies of the scene that are averaged, 1 to 8.
+        smooth: whether scenes get ``pieces``.
 
     Raises:
         ValueError: there are no so many copies.
     """
 
-    def __init__(self, network: StudentNetwork, device: str = "cpu", passes: int = 1) -> None:
+    def __init__(self, network: StudentNetwork, device: str = "cpu", passes: int = 1, smooth: bool = False) -> None:
         if not 1 <= passes <= len(POSES):
             raise ValueError(f"passes must be 1 to {len(POSES)}, got {passes}")
-        self._network, self._device = network, device
+        self._network, self._device, self._smooth = network, device, smooth
         self._programs = [compile_unet(network.unet, pose) for pose in POSES[:passes]]
 
     def encode(
@@ -119,7 +121,7 @@ class SceneEncoder:
             return self._update(shared, newest, cloud, np.unique(changed).astype(np.int64))
 
     def _anew(self, cloud: SceneCloud) -> EncodedScene:
-        shared = _Shared(SceneMemory(self._programs, self._device))
+        shared = _Shared(SceneMemory(self._programs, self._device, self._smooth))
         return self._update(shared, _Values(cloud), cloud, np.zeros(0, np.int64))
 
     def _update(self, shared: _Shared, base: _Values, cloud: SceneCloud, rows: np.ndarray) -> EncodedScene:
@@ -132,13 +134,18 @@ class SceneEncoder:
         return EncodedScene(**vars(values), shared=shared, version=shared.version)
 
     def _values(self, base: _Values, cloud: SceneCloud, encoded: Encoded, memory: SceneMemory) -> _Values:
-        cells, change = memory.cells, encoded.change
+        cells, change, pieces = memory.cells, encoded.change, base.pieces
+        if memory.pieces is not None:
+            segmented = encoded.segmented
+            numbers = torch.from_numpy(memory.pieces.of[segmented])
+            pieces = pieces.replaced(torch.from_numpy(segmented), numbers, len(cells))
         voxels, answered, moved = (torch.from_numpy(rows) for rows in (encoded.rows, change.answered, change.moved))
         with torch.inference_mode():
             posterior = self._network.posterior(encoded.embeddings)
             return replace(
                 base,
                 cloud=cloud,
+                pieces=pieces,
                 embeddings=base.embeddings.replaced(voxels, encoded.embeddings, len(cells)),
                 posterior=base.posterior.replaced(voxels, posterior, len(cells)),
                 answering=base.answering.replaced(

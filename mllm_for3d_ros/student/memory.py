@@ -8,6 +8,7 @@ were, to the bit; rows it reaches are computed as in a full pass, so the two agr
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +17,7 @@ import torch
 from mllm_for3d_ros.student.cells import CellChange, Cells
 from mllm_for3d_ros.student.convolution import Convolution, Meetings, octant_table
 from mllm_for3d_ros.student.grids import GridTree
+from mllm_for3d_ros.student.pieces import TILE_LEVEL, Pieces
 from mllm_for3d_ros.student.program import Layer, Program, Stage
 from mllm_for3d_ros.types import SceneCloud
 
@@ -31,11 +33,15 @@ class _Work:
 
 @dataclass(frozen=True)
 class Encoded:
-    """An update's results. rows: [n] int64 voxels (rows of ``Cells``); embeddings: [n, 64]; change: of the cells."""
+    """An update's results. rows: [n] int64 voxels (rows of ``Cells``); embeddings: [n, 64]; change: of the cells.
+
+    segmented: [s] int64 voxels whose piece may be another; none where pieces are not wanted.
+    """
 
     rows: np.ndarray
     embeddings: torch.Tensor
     change: CellChange
+    segmented: np.ndarray
 
 
 class SceneMemory:
@@ -44,13 +50,16 @@ class SceneMemory:
     Args:
         programs: one for each turned copy that is averaged; they differ in weights only.
         device: where the values are kept and computed.
+        smooth: whether to keep ``pieces`` too.
     """
 
-    def __init__(self, programs: Sequence[Program], device: str = "cpu") -> None:
+    def __init__(self, programs: Sequence[Program], device: str = "cpu", smooth: bool = False) -> None:
         self.cells = Cells()
+        self.pieces = Pieces() if smooth else None
         self._layers = programs[0]
         self._device = device
-        self._tree = GridTree(1 + max(layer.level for layer in self._layers))
+        deepest = max(layer.level for layer in self._layers)
+        self._tree = GridTree(1 + (max(deepest, TILE_LEVEL) if smooth else deepest))
         self._passes = [_Pass(program, device) for program in programs]
 
     def update(self, cloud: SceneCloud, rows: np.ndarray) -> Encoded:
@@ -62,12 +71,24 @@ class SceneMemory:
         change = self.cells.update(cloud, rows)
         self._tree.update(self.cells.table.keys, self.cells.kept, change.voxels)
         works = self._plan(change.voxels)
+        with ThreadPoolExecutor(1, "pieces") as pool:  # what it runs lets go of the interpreter lock
+            segmented = pool.submit(self._segment, change.voxels)
+            embeddings = self._run(works)
+            return Encoded(works[-1].rows, embeddings, change, segmented.result())
+
+    def _segment(self, changed: np.ndarray) -> np.ndarray:
+        if self.pieces is None:
+            return np.zeros(0, np.int64)
+        return self.pieces.update(self.cells, self._tree, changed)
+
+    def _run(self, works: list[_Work]) -> torch.Tensor:
+        """Mean embeddings [n, 64] of the passes."""
         with torch.inference_mode():
             inputs = torch.from_numpy(self.cells.inputs(works[0].rows)).to(self._device)
             total = torch.zeros((), device=self._device)
             for one in self._passes:
                 total = total + one.run(inputs, works, self._capacities())
-            return Encoded(works[-1].rows, total / len(self._passes), change)
+            return total / len(self._passes)
 
     def _capacities(self) -> list[int]:
         return [len(self.cells.table.keys), *(len(grid.table.keys) for grid in self._tree.grids)]

@@ -17,9 +17,12 @@ from mllm_for3d_ros.language.sentence_encoder import SentenceEncoder
 from mllm_for3d_ros.student.embedding import PASSES
 from mllm_for3d_ros.student.encoding import EncodedScene, SceneEncoder
 from mllm_for3d_ros.student.network import StudentNetwork
+from mllm_for3d_ros.student.pieces import smoothed
 from mllm_for3d_ros.types import SceneCloud
 
 CHECKPOINT = "student.safetensors"
+SMOOTH = False
+"""Whether answers are averaged over superpoints unless said otherwise; docs/encoding.md has what it gives and costs."""
 
 
 @dataclass(frozen=True)
@@ -40,10 +43,11 @@ class Student:
         card: dict[str, Any],
         device: str = "cpu",
         passes: int = PASSES,
+        smooth: bool = SMOOTH,
     ) -> None:
         """See ``Student.load``; ``card`` gives sha256 and thresholds."""
         self._network = network.eval().requires_grad_(False).to(device)
-        self._scenes = SceneEncoder(self._network, device, passes)
+        self._scenes = SceneEncoder(self._network, device, passes, smooth)
         self._encoder = encoder
         self.device = device
         self.device_note: str | None = None
@@ -58,11 +62,13 @@ class Student:
         device: str = "auto",
         encoder: SentenceEncoder | None = None,
         passes: int = PASSES,
+        smooth: bool = SMOOTH,
     ) -> Student:
         """The shipped student, or that of ``checkpoint``, on ``device`` ("auto", "cpu" or "cuda").
 
-        ``passes`` turned copies of a scene are averaged, 1 to 8: each costs as much as the first. ``device_note``
-        of the result says in one line if the device asked for was not to be had.
+        ``passes`` turned copies of a scene are averaged, 1 to 8: each costs as much as the first. ``smooth`` takes
+        the mean of an answer over each superpoint. ``device_note`` of the result says in one line if the device
+        asked for was not to be had.
 
         Raises:
             CheckpointError: a file is missing, damaged or does not fit.
@@ -73,7 +79,7 @@ class Student:
         tensors, card = load_checkpoint(path, "student")
         network = StudentNetwork.shaped_like(tensors)
         fill_module(network, tensors, "", path)
-        student = cls(network, encoder or SentenceEncoder.load(), card, choice.device, passes)
+        student = cls(network, encoder or SentenceEncoder.load(), card, choice.device, passes, smooth)
         student.device_note = choice.note
         return student
 
@@ -101,6 +107,9 @@ class Student:
             voxels = torch.from_numpy(scene.voxels).to(self.device)
             won = torch.cat([network.won(part, attention) for part in scene.posterior.parts()], 1)
             presence = network.presence_of(logits[:, voxels], won[:, voxels], attention).sigmoid()
-            probability = logits[0].sigmoid()
-            probability[0] = 0.0
-        return Response(probability.cpu().numpy()[scene.rows], float(presence))
+            probability = logits[0].sigmoid().cpu().numpy()
+        probability[0] = 0.0
+        if len(scene.pieces):
+            pieces = scene.pieces.joined().numpy()[scene.voxels]
+            probability[scene.voxels] = smoothed(probability[scene.voxels], pieces)
+        return Response(probability[scene.rows], float(presence))

@@ -14,7 +14,7 @@ from mllm_for3d_ros.student.encoding import SceneEncoder, differing
 from mllm_for3d_ros.student.voxels import voxelise
 
 NETWORK = lively_network()
-ENCODERS = {passes: SceneEncoder(NETWORK, passes=passes) for passes in (1, 3)}
+ENCODERS = {passes: SceneEncoder(NETWORK, passes=passes, smooth=passes == 1) for passes in (1, 3)}
 CORNERS = ((-30, -7, 0), (3, 3, -2), (60, -40, 5), (-200, 170, 0), (31, 31, 31))
 
 
@@ -40,12 +40,21 @@ def presence(scene) -> torch.Tensor:
     return NETWORK.presence_of(NETWORK.mask_logits(embeddings, tokens), won, attention)
 
 
+def pieces(scene) -> np.ndarray:
+    """[N] int piece of each map row, numbered from 0 by their first rows."""
+    of = scene.pieces.joined().numpy()[scene.rows]
+    _, first, number = np.unique(of, return_index=True, return_inverse=True)
+    return np.argsort(np.argsort(first))[number]
+
+
 def assert_alike(scene, full) -> None:
     assert len(scene.voxels) == len(full.voxels)
     assert ((scene.rows > 0) == (full.rows > 0)).all()
     if len(full.voxels):
         torch.testing.assert_close(at_rows(scene), at_rows(full), atol=1e-4, rtol=0)
         torch.testing.assert_close(presence(scene), presence(full), atol=1e-4, rtol=0)
+    if len(full.voxels) and len(full.pieces):
+        np.testing.assert_array_equal(pieces(scene), pieces(full))
 
 
 changes = st.one_of(

@@ -73,6 +73,18 @@ def test_more_passes_give_other_embeddings_of_the_same_voxels(encoder):
     assert not np.allclose(one.embeddings.joined()[one.voxels], four.embeddings.joined()[four.voxels], atol=1e-3)
 
 
+def test_a_smooth_answer_is_the_mean_over_each_superpoint(encoder):
+    rough, smooth = (Student(lively_network(), encoder, CARD, smooth=choice) for choice in (False, True))
+    expected, answer = (one.respond(one.encode(toy_cloud()), "the sofa") for one in (rough, smooth))
+    scene = smooth.encode(toy_cloud())
+    pieces = scene.pieces.joined().numpy()[scene.rows]
+    assert len(np.unique(pieces)) > 1
+    for piece in np.unique(pieces):
+        mean = expected.probability[pieces == piece].mean()
+        np.testing.assert_allclose(answer.probability[pieces == piece], mean, atol=1e-5)
+    assert answer.presence == expected.presence
+
+
 def test_a_bad_instruction_is_refused_before_any_work(student):
     with pytest.raises(InstructionError):
         student.respond(student.encode(toy_cloud()), "")

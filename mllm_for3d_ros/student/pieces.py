@@ -1,0 +1,54 @@
+"""Superpoints of the student's voxels, tile by tile: what an answer is smoothed over.
+
+A tile is segmented on its own, from the rounded inputs of its voxels in the order of their keys. So its pieces
+depend on nothing else, a change costs the tiles that it lies in, and an update gives what a full pass gives.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mllm_for3d_ros.scene.superpoints import superpoints
+from mllm_for3d_ros.student.cells import STUDENT_VOXEL, Cells
+from mllm_for3d_ros.student.grids import GridTree
+from mllm_for3d_ros.student.key_table import grown, unpack
+
+TILE_LEVEL = 5
+"""Level of the grids whose cells are the tiles: 32 voxels or 1.6 m wide."""
+
+
+class Pieces:
+    """of: [capacity] int32 by cell, a cell that stands for its piece; 0 where there is no voxel."""
+
+    def __init__(self) -> None:
+        self.of = np.zeros(1, np.int32)
+
+    def update(self, cells: Cells, tree: GridTree, changed: np.ndarray) -> np.ndarray:
+        """Segment the tiles of the voxels ``changed`` [K] int64 again; returns the voxels [n] in them, rising."""
+        self.of = grown(self.of, len(cells.table.keys))
+        tiles = changed
+        for level in range(1, TILE_LEVEL + 1):
+            tiles = tree.above(level, tiles)
+        written = [self._segment(cells, tree, tiles[index : index + 1]) for index in range(len(tiles))]
+        return np.sort(np.concatenate(written)) if written else np.zeros(0, np.int64)
+
+    def _segment(self, cells: Cells, tree: GridTree, tile: np.ndarray) -> np.ndarray:
+        rows = tile
+        for level in range(TILE_LEVEL - 1, -1, -1):
+            rows = tree.below(level, rows)
+        rows = rows[cells.kept[rows]]
+        rows = rows[np.argsort(cells.table.keys[rows])]
+        inputs = cells.inputs(rows)
+        colors = ((inputs[:, :3] + 1) * 127.5).clip(0, 255).astype(np.uint8)
+        normals = inputs[:, 3:6] / np.maximum(np.linalg.norm(inputs[:, 3:6], axis=1, keepdims=True), 1e-6)
+        points = ((unpack(cells.table.keys[rows]) + 0.5) * STUDENT_VOXEL).astype(np.float32)
+        labels = superpoints(points, normals, colors)
+        self.of[rows] = rows[np.unique(labels, return_index=True)[1]][labels]
+        return rows
+
+
+def smoothed(values: np.ndarray, pieces: np.ndarray) -> np.ndarray:
+    """``values`` [M] float32 replaced by their mean over each of ``pieces`` [M] int32."""
+    total = np.bincount(pieces, values)
+    count = np.bincount(pieces)
+    return (total / np.maximum(count, 1)).astype(np.float32)[pieces]

@@ -1,0 +1,29 @@
+"""Superpoints of voxels, tile by tile."""
+
+import numpy as np
+from changing_map import ChangingMap
+
+from mllm_for3d_ros.student.cells import Cells
+from mllm_for3d_ros.student.grids import GridTree
+from mllm_for3d_ros.student.key_table import unpack
+from mllm_for3d_ros.student.pieces import TILE_LEVEL, Pieces, smoothed
+
+
+def test_the_mean_over_each_piece_takes_the_place_of_its_values():
+    values = np.array([0.0, 1.0, 0.5, 0.2], np.float32)
+    np.testing.assert_allclose(smoothed(values, np.array([7, 7, 3, 3])), [0.5, 0.5, 0.35, 0.35])
+
+
+def test_a_piece_lies_in_one_tile_and_is_named_by_a_voxel_of_its_own():
+    world = ChangingMap()
+    world.sheet((40, -30, 0), size=60)
+    cells, tree, pieces = Cells(), GridTree(TILE_LEVEL + 1), Pieces()
+    change = cells.update(world.cloud(), np.zeros(0, np.int64))
+    tree.update(cells.table.keys, cells.kept, change.voxels)
+    written = pieces.update(cells, tree, change.voxels)
+    np.testing.assert_array_equal(written, np.flatnonzero(cells.kept))
+    of = pieces.of[written]
+    np.testing.assert_array_equal(pieces.of[of], of)
+    tiles = unpack(cells.table.keys) >> TILE_LEVEL
+    np.testing.assert_array_equal(tiles[written], tiles[of])
+    assert 1 < len(np.unique(of)) < len(of) / 4
