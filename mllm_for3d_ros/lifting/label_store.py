@@ -16,7 +16,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +24,9 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import load_file, save
 
-from mllm_for3d_ros import __version__
 from mllm_for3d_ros.errors import LabelStoreError
 from mllm_for3d_ros.files import remove_partial, write_whole
+from mllm_for3d_ros.lifting.provenance import Part, Provenance, View
 from mllm_for3d_ros.lifting.view_records import ViewRecord, jpeg_bytes, records_from, records_json
 from mllm_for3d_ros.scene.ply import ply_bytes
 from mllm_for3d_ros.types import Frame, PseudoLabel, SceneCloud
@@ -38,56 +38,11 @@ _CLOUD = ("points", "colors", "normals", "weights", "last_seen_ns")
 
 
 @dataclass(frozen=True)
-class Provenance:
-    """What the labels depend on.
-
-    source: bag or folder, as given. source_bytes: size of its files. teacher: fingerprint. settings: of
-    mapping and lifting, JSON values.
-    """
-
-    source: str
-    source_bytes: int
-    teacher: str
-    settings: dict[str, Any] = field(default_factory=dict)
-    package_version: str = __version__
-
-
-@dataclass(frozen=True)
-class Part:
-    """Which part of its recording a scene is: its number from 1, its first frame from 0, and how many frames."""
-
-    number: int
-    first_frame: int
-    frames: int
-
-
-@dataclass(frozen=True)
 class StoredLabel:
     """A label with the rows of the store's views that its view weights speak of."""
 
     label: PseudoLabel
     views: tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class View:
-    """A candidate view: stamp ns, camera_to_world [4, 4] row by row, image size and pinhole parameters in pixels."""
-
-    stamp_ns: int
-    camera_to_world: list[list[float]]
-    width: int
-    height: int
-    fx: float
-    fy: float
-    cx: float
-    cy: float
-
-    @classmethod
-    def of(cls, frame: Frame) -> View:
-        """The view of ``frame``."""
-        camera = frame.intrinsics
-        pose = [[float(value) for value in row] for row in frame.camera_to_world]
-        return cls(frame.stamp_ns, pose, camera.width, camera.height, camera.fx, camera.fy, camera.cx, camera.cy)
 
 
 class LabelStore:
