@@ -148,110 +148,133 @@ void pack(const T* weight, T* packed, int64_t offsets, int64_t ci, int64_t co, b
   }
 }
 
-constexpr int64_t kChunk = 128;   // pairs that are summed at a time
-constexpr int64_t kGroup = 64;    // rows of the weight gradient that one task owns
+constexpr int64_t kChunk = 128;      // pairs that are summed at a time
+constexpr int64_t kGroup = 128;      // rows of the weight gradient that one task owns
+constexpr int64_t kNear = 1 << 20;   // bytes of rows that all offsets go over before the next ones
 
-// sums[r] += x[p][r] dy[p] over the chunk, for ROWS rows of the gradient.
-template <typename T, int ROWS, int REGISTERS>
-inline __attribute__((always_inline)) void outer(const T* const* x, int64_t row, const T* dy, int64_t count, T* sums,
-                                                 int64_t stride) {
+inline int64_t tiled(int64_t rows) { return (rows + TILE_ROWS - 1) / TILE_ROWS * TILE_ROWS; }
+
+// sums [TILE_ROWS, stride] += x^T dy over packed rows x [count, TILE_ROWS] and dy [count, registers * lanes].
+template <typename T, int REGISTERS>
+void outer(const T* x, const T* dy, int64_t count, T* sums, int64_t stride) {
   using V = typename Vector<T>::type;
   constexpr int lanes = Vector<T>::lanes;
-  V total[ROWS][REGISTERS];
-  for (int r = 0; r < ROWS; ++r)
+  V total[TILE_ROWS][REGISTERS];
+  for (int r = 0; r < TILE_ROWS; ++r)
     for (int v = 0; v < REGISTERS; ++v) total[r][v] = load(sums + r * stride + v * lanes);
-  for (int64_t p = 0; p < count; ++p, dy += REGISTERS * lanes) {
+  for (int64_t p = 0; p < count; ++p, x += TILE_ROWS, dy += REGISTERS * lanes) {
     V g[REGISTERS];
     for (int v = 0; v < REGISTERS; ++v) g[v] = load(dy + v * lanes);
-    for (int r = 0; r < ROWS; ++r) {
-      const V value = x[p][row + r] - V{};
+    for (int r = 0; r < TILE_ROWS; ++r) {
+      const V value = x[r] - V{};
       for (int v = 0; v < REGISTERS; ++v) total[r][v] += value * g[v];
     }
   }
-  for (int r = 0; r < ROWS; ++r)
+  for (int r = 0; r < TILE_ROWS; ++r)
     for (int v = 0; v < REGISTERS; ++v) store(sums + r * stride + v * lanes, total[r][v]);
 }
 
-template <typename T, int ROWS, int REGISTERS>
-inline void outer_rest(int64_t rows, const T* const* x, int64_t row, const T* dy, int64_t count, T* sums,
-                       int64_t stride) {
-  if constexpr (ROWS > 0) {
-    if (rows == ROWS) return outer<T, ROWS, REGISTERS>(x, row, dy, count, sums, stride);
-    outer_rest<T, ROWS - 1, REGISTERS>(rows, x, row, dy, count, sums, stride);
-  }
+// Part of a row into place `at` of panels [panel][kChunk][WIDTH], zeros to the end of the last panel, which may be
+// less wide.
+template <typename T, int WIDTH>
+inline void spread(const T* row, int64_t columns, int64_t across, int64_t at, T* panels) {
+  int64_t column = 0;
+  for (; column + WIDTH <= columns; column += WIDTH)
+    memcpy(panels + column * kChunk + at * WIDTH, row + column, sizeof(T) * WIDTH);
+  if (column == columns) return;
+  const int64_t wide = least(WIDTH, across - column);
+  T* to = panels + column * kChunk + at * wide;
+  for (int64_t j = 0; j < wide; ++j) to[j] = column + j < columns ? row[column + j] : 0;
 }
 
-// Adds a chunk to sums [rows, across]; dy is packed by panels [panel][count][width].
-template <typename T, int REGISTERS>
-void outer_panel(const T* const* x, const T* dy, int64_t count, T* sums, int64_t rows, int64_t across) {
-  int64_t row = 0;
-  for (; row + TILE_ROWS <= rows; row += TILE_ROWS)
-    outer<T, TILE_ROWS, REGISTERS>(x, row, dy, count, sums + row * across, across);
-  outer_rest<T, TILE_ROWS - 1, REGISTERS>(rows - row, x, row, dy, count, sums + row * across, across);
-}
-
-// The pairs of one offset, gathered in chunks: pointers to the rows of x, copies of the rows of dy.
+// The pairs of one offset, gathered in chunks of copies of the rows of x and dy.
 template <typename T>
 struct Chunk {
-  const T* x[kChunk];
-  int64_t count = 0;
-  T* dy;
+  int64_t rows, co;  // of the gradient that is summed
+  T *x, *dy;         // [tiled(rows) * kChunk], [padded(co) * kChunk]
+  int64_t count;
 
-  void add(const T* x_row, const T* dy_row, int64_t co) {
-    const int64_t across = padded<T>(co);
-    for (int64_t column = 0; column < across; column += kPanel<T>) {
-      const int64_t width = least(kPanel<T>, across - column), columns = least(width, co - column);
-      T* to = dy + column * kChunk + count * width;
-      memcpy(to, dy_row + column, sizeof(T) * columns);
-      for (int64_t j = columns; j < width; ++j) to[j] = 0;
-    }
-    x[count++] = x_row;
+  void add(const T* x_row, const T* dy_row, T* sums) {
+    spread<T, TILE_ROWS>(x_row, rows, tiled(rows), count, x);
+    spread<T, kPanel<T>>(dy_row, co, padded<T>(co), count, dy);
+    if (++count == kChunk) flush(sums);
   }
 
-  void flush(T* sums, int64_t rows, int64_t across) {
-    for (int64_t column = 0; column < across; column += kPanel<T>) {
-      if (across - column >= kPanel<T>)
-        outer_panel<T, 2>(x, dy + column * kChunk, count, sums + column, rows, across);
-      else
-        outer_panel<T, 1>(x, dy + column * kChunk, count, sums + column, rows, across);
-    }
+  void flush(T* sums) {
+    const int64_t across = padded<T>(co);
+    for (int64_t column = 0; column < across; column += kPanel<T>)
+      for (int64_t row = 0; row < rows; row += TILE_ROWS) {
+        T* to = sums + row * across + column;
+        if (across - column >= kPanel<T>)
+          outer<T, 2>(x + row * kChunk, dy + column * kChunk, count, to, across);
+        else
+          outer<T, 1>(x + row * kChunk, dy + column * kChunk, count, to, across);
+      }
     count = 0;
   }
 };
 
+// Which thread sums which task (an offset, a group of rows): the largest first, to the thread with the least to do.
+// The sums do not depend on it.
+inline void share_out(const Pairs& pairs, int64_t groups, int threads, int64_t* load_of, int64_t* size, int* owner) {
+  const int64_t tasks = pairs.offsets * groups;
+  memset(load_of, 0, sizeof(int64_t) * threads);
+  memset(size, 0, sizeof(int64_t) * tasks);
+  for (int64_t block = 0; block < pairs.blocks(); ++block)
+    for (int64_t task = 0; task < tasks; ++task) {
+      const int64_t* starts = pairs.starts + block * pairs.offsets + task / groups;
+      size[task] += starts[1] - starts[0];
+    }
+  for (int64_t placed = 0; placed < tasks; ++placed) {
+    int64_t largest = 0;
+    for (int64_t task = 1; task < tasks; ++task)
+      if (size[task] > size[largest]) largest = task;
+    int least_busy = 0;
+    for (int t = 1; t < threads; ++t)
+      if (load_of[t] < load_of[least_busy]) least_busy = t;
+    owner[largest] = least_busy;
+    load_of[least_busy] += size[largest];
+    size[largest] = -1;
+  }
+}
+
 template <typename T>
 bool weight_gradient(const T* x, const T* dy, T* weight, const Pairs& pairs, int64_t ci, int64_t co, int threads) {
-  const int64_t across = padded<T>(co), groups = (ci + kGroup - 1) / kGroup, blocks = pairs.blocks();
-  int failed = 0;
-#pragma omp parallel num_threads(threads)
-  {
-    T* scratch = static_cast<T*>(malloc(sizeof(T) * (kGroup + kChunk) * across));
-    if (!scratch) {
-#pragma omp atomic write
-      failed = 1;
-    }
-#pragma omp barrier
-    Chunk<T> chunk;
-    chunk.dy = scratch + kGroup * across;
-#pragma omp for schedule(dynamic, 1)
-    for (int64_t task = 0; task < pairs.offsets * groups; ++task) {
-      if (failed) continue;
-      const int64_t k = task / groups, row = task % groups * kGroup, rows = least(kGroup, ci - row);
-      memset(scratch, 0, sizeof(T) * rows * across);
-      for (int64_t block = 0; block < blocks; ++block) {
-        const int64_t* starts = pairs.starts + block * pairs.offsets + k;
-        for (int64_t p = starts[0]; p < starts[1]; ++p) {
-          chunk.add(x + pairs.in[p] * ci + row, dy + pairs.out[p] * co, co);
-          if (chunk.count == kChunk) chunk.flush(scratch, rows, across);
+  const int64_t across = padded<T>(co), groups = (ci + kGroup - 1) / kGroup, tasks = pairs.offsets * groups;
+  const int64_t blocks = pairs.blocks(), all_sums = tasks * tiled(least(ci, kGroup)) * across;
+  const int64_t own_scratch = kChunk * (tiled(least(ci, kGroup)) + across);
+  const int64_t near = kNear / (int64_t{sizeof(T)} * (ci + co) * kBlockRows) + 1;
+  T* sums = static_cast<T*>(malloc(sizeof(T) * (all_sums + threads * own_scratch)));
+  int64_t* numbers = static_cast<int64_t*>(malloc(sizeof(int64_t) * (tasks + threads)));
+  int* owner = static_cast<int*>(malloc(sizeof(int) * tasks));
+  const bool done = sums && numbers && owner;
+  if (done) share_out(pairs, groups, threads, numbers, numbers + threads, owner);
+  // One turn of the loop for each owner, whatever number of threads there really are.
+#pragma omp parallel for schedule(static, 1) num_threads(threads)
+  for (int t = 0; t < threads; ++t) {
+    if (!done) continue;
+    T* scratch = sums + all_sums + t * own_scratch;
+    for (int64_t first = 0; first < blocks || first == 0; first += near)
+      for (int64_t task = 0; task < tasks; ++task) {
+        if (owner[task] != t) continue;
+        const int64_t k = task / groups, row = task % groups * kGroup, rows = least(kGroup, ci - row);
+        T* sum = sums + task * tiled(least(ci, kGroup)) * across;
+        if (first == 0) memset(sum, 0, sizeof(T) * tiled(rows) * across);
+        Chunk<T> chunk{rows, co, scratch, scratch + kChunk * tiled(rows), 0};
+        for (int64_t block = first; block < least(first + near, blocks); ++block) {
+          const int64_t* starts = pairs.starts + block * pairs.offsets + k;
+          for (int64_t p = starts[0]; p < starts[1]; ++p)
+            chunk.add(x + pairs.in[p] * ci + row, dy + pairs.out[p] * co, sum);
         }
+        if (chunk.count) chunk.flush(sum);
+        if (first + near >= blocks)
+          for (int64_t r = 0; r < rows; ++r) memcpy(weight + (k * ci + row + r) * co, sum + r * across, sizeof(T) * co);
       }
-      if (chunk.count) chunk.flush(scratch, rows, across);
-      for (int64_t r = 0; r < rows; ++r)
-        memcpy(weight + (k * ci + row + r) * co, scratch + r * across, sizeof(T) * co);
-    }
-    free(scratch);
   }
-  return !failed;
+  free(sums);
+  free(numbers);
+  free(owner);
+  return done;
 }
 
 template <typename T>

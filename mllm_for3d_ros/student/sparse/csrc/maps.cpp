@@ -106,6 +106,7 @@ int sparse_sort(const int32_t* coords, int64_t n, int64_t* key, int32_t* row, in
 // table [27, n]: row of the neighbour under each offset of (-1, 0, 1)^3 (x slowest, z fastest), -1 where there is none.
 int sparse_neighbours(const int64_t* key, const int32_t* row, int64_t n, const int32_t* bits, int32_t* table,
                       int threads) {
+  if (n == 0) return kDone;
   memset(table, 0xff, sizeof(int32_t) * 27 * n);
   const int64_t y_step = int64_t{1} << bits[3], x_step = y_step << bits[2];
   const int64_t chunk = 4096, chunks = (n + chunk - 1) / chunk;
@@ -170,6 +171,7 @@ int sparse_coarsen(const int64_t* key, const int32_t* row, int64_t n, const int3
 // down [8, m]: which fine row is the k-th child of each coarse row; up [8, n]: the parent, under the k that each fine
 // row is; -1 elsewhere.
 int sparse_strided(const int32_t* coords, const int32_t* parent, int64_t n, int64_t m, int32_t* down, int32_t* up) {
+  if (n == 0) return kDone;
   memset(down, 0xff, sizeof(int32_t) * 8 * m);
   memset(up, 0xff, sizeof(int32_t) * 8 * n);
   for (int64_t i = 0; i < n; ++i) {
