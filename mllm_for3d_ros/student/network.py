@@ -16,10 +16,13 @@ from torch import nn
 from torch.nn import functional as F
 
 from mllm_for3d_ros.language.text_head import TOKEN_DIM, TextHead
+from mllm_for3d_ros.student.minkunet import build_unet, build_unet_like
 from mllm_for3d_ros.student.sparse import DownConv, Level, SubmanifoldConv, UpConv
 
 INPUT_CHANNELS = 8
 LEVELS = 4
+COMPACT = "compact"
+"""Name of SparseUNet beside those of ``minkunet.SHAPES``."""
 PRESENCE_TOP = (10, 30, 100)
 
 
@@ -70,12 +73,22 @@ class SparseUNet(nn.Module):
 
 
 class StudentNetwork(nn.Module):
-    """SparseUNet with the query side: text embedding to token q, t = Linear(q), s_p = f_p . t + bias."""
+    """A 3D network with the query side: text embedding to token q, t = Linear(q), s_p = f_p . t + bias."""
 
-    def __init__(self, classes: int) -> None:
-        """``classes`` is the number of concepts of the query projector besides "anything else"."""
+    def __init__(self, classes: int, unet: str | nn.Module = COMPACT) -> None:
+        """A network for ``classes`` concepts of the query projector besides "anything else".
+
+        Args:
+            classes: number of concepts.
+            unet: "compact" (SparseUNet), a name of ``minkunet.SHAPES``, or a module with their inputs and outputs.
+
+        Raises:
+            ValueError: there is no network of that name.
+        """
         super().__init__()
-        self.unet = SparseUNet()
+        if isinstance(unet, str):
+            unet = SparseUNet() if unet == COMPACT else build_unet(unet)
+        self.unet = unet
         self.projector = TextHead(classes=classes)
         self.token_map = nn.Linear(TOKEN_DIM, TOKEN_DIM)
         self.bias = nn.Parameter(torch.tensor(-3.0))
@@ -83,12 +96,13 @@ class StudentNetwork(nn.Module):
 
     @classmethod
     def shaped_like(cls, tensors: Mapping[str, torch.Tensor]) -> StudentNetwork:
-        """An untrained network with as many concepts as a checkpoint's ``tensors``.
+        """An untrained network of the kind, and with as many concepts, as a checkpoint's ``tensors``.
 
         Raises:
             CheckpointError: the checkpoint has no query projector.
         """
-        return cls(TextHead.shaped_like(tensors, "projector.").classes)
+        unet = build_unet_like({k.removeprefix("unet."): v for k, v in tensors.items() if k.startswith("unet.")})
+        return cls(TextHead.shaped_like(tensors, "projector.").classes, unet or COMPACT)
 
     def mask_logits(self, embeddings: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
         """Logits [Q, N] of query tokens [Q, 64] at voxel ``embeddings`` [N, 64]."""

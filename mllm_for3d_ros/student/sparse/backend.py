@@ -50,3 +50,8 @@ class Backend(ABC):
     @abstractmethod
     def up(self, x: torch.Tensor, weight: torch.Tensor, level: Level) -> torch.Tensor:
         """Rows [M, Ci] of the level coarser than ``level`` to [N, Co] of ``level``; weight [8, Ci, Co]."""
+
+    def finished(self, kind: str, x: torch.Tensor, weight: torch.Tensor, level: Level, finish: Finish) -> torch.Tensor:
+        """The convolution ``kind`` ("submanifold", "down", "up") and what follows it, for inference only."""
+        result: torch.Tensor = getattr(self, kind)(x, weight, level)
+        return finish.apply(result)

@@ -13,11 +13,21 @@ import torch
 
 from mllm_for3d_ros.errors import DeviceError
 from mllm_for3d_ros.student.sparse.backend import Backend
+from mllm_for3d_ros.student.sparse.engine import engine
+from mllm_for3d_ros.student.sparse.minkowski_backend import MinkowskiBackend
 from mllm_for3d_ros.student.sparse.pair_backends import CppBackend, TorchBackend
+from mllm_for3d_ros.student.sparse.spconv_backend import SpconvBackend
 
 BACKEND_VARIABLE = "MLLM_FOR3D_SPARSE_BACKEND"
-BACKENDS: dict[str, Backend] = {backend.name: backend for backend in (CppBackend(), TorchBackend())}
-"""By name, in the order in which they are tried."""
+_ALL: tuple[Backend, ...] = (
+    CppBackend(),
+    TorchBackend(),
+    MinkowskiBackend(),
+    SpconvBackend("spconv_triton", "spconv_triton.pytorch"),
+    SpconvBackend("spconv", "spconv.pytorch"),
+)
+BACKENDS = {backend.name: backend for backend in _ALL}
+"""By name."""
 _asked: ContextVar[str | None] = ContextVar("sparse_backend", default=None)
 _log = logging.getLogger(__name__)
 
@@ -52,7 +62,7 @@ def backend_for(x: torch.Tensor) -> Backend:
     cause = BACKENDS["cpp"].problem(x)
     if cause is None:
         return BACKENDS["cpp"]
-    if x.device.type == "cpu":
+    if x.device.type == "cpu" and engine() is not None:  # a missing engine says so itself
         _say_once(cause)
     return BACKENDS["torch"]
 

@@ -72,9 +72,7 @@ class Engine:
         if status == _REPEATED:
             raise ValueError("coords must be unique; voxelise the cloud first")
         if status == _TOO_WIDE:
-            raise ValueError(
-                "the box around the voxels does not fit a 62 bit key; leave outliers out, or split it"
-            )
+            raise ValueError("the box around the voxels does not fit a 62 bit key; leave outliers out, or split it")
         if status == _NO_MEMORY:
             raise MemoryError(f"no memory for the scratch of {name}")
 

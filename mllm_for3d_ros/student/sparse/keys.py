@@ -92,7 +92,10 @@ class EngineIndex:
 
 
 class TorchIndex:
-    """By binary search in sorted keys, on any device."""
+    """By binary search in sorted keys, on any device.
+
+    order: [N] int64 the rows in ascending order of (batch, x, y, z).
+    """
 
     def __init__(self, coords: torch.Tensor) -> None:
         self._coords = coords
@@ -100,11 +103,9 @@ class TorchIndex:
         extent = coords.amax(0).long() + 2 - low
         bits = [int(e - 1).bit_length() for e in extent]
         if sum(bits) > _KEY_BITS:
-            raise ValueError(
-                "the box around the voxels does not fit a 62 bit key; leave outliers out, or split it"
-            )
+            raise ValueError("the box around the voxels does not fit a 62 bit key; leave outliers out, or split it")
         self._steps = [1 << sum(bits[axis + 1 :]) for axis in range(4)]
-        self._key, self._order = torch.sort(self._packed(coords.long() - low))
+        self._key, self.order = torch.sort(self._packed(coords.long() - low))
         if bool((self._key[1:] == self._key[:-1]).any()):
             raise ValueError("coords must be unique; voxelise the cloud first")
 
@@ -113,7 +114,7 @@ class TorchIndex:
 
     def neighbours(self) -> torch.Tensor:
         """See ``VoxelIndex``."""
-        count, key, order = len(self._coords), self._key, self._order
+        count, key, order = len(self._coords), self._key, self.order
         rows = order.int()
         table = torch.full((27, count), -1, dtype=torch.int32, device=key.device)
         table[13] = torch.arange(count, device=key.device, dtype=torch.int32)

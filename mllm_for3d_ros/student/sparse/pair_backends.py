@@ -7,8 +7,9 @@ from typing import Any
 
 import torch
 from torch.autograd.function import once_differentiable
+from torch.utils.weak import WeakTensorKeyDictionary
 
-from mllm_for3d_ros.student.sparse.backend import Backend
+from mllm_for3d_ros.student.sparse.backend import Backend, Finish
 from mllm_for3d_ros.student.sparse.engine import SUFFIXES, Engine, engine
 from mllm_for3d_ros.student.sparse.maps import KernelMap, Level
 
@@ -78,6 +79,9 @@ class CppBackend(PairBackend):
 
     name = "cpp"
 
+    def __init__(self) -> None:
+        self._packed = WeakTensorKeyDictionary()
+
     def problem(self, x: torch.Tensor) -> str | None:
         """See ``Backend``."""
         if x.device.type != "cpu":
@@ -101,6 +105,16 @@ class CppBackend(PairBackend):
         """See ``PairBackend``."""
         compiled = _loaded()
         return compiled.weight_gradient(x, gradient, kernel_map.pairs(compiled))
+
+    def finished(self, kind: str, x: torch.Tensor, weight: torch.Tensor, level: Level, finish: Finish) -> torch.Tensor:
+        """See ``Backend``: all in one pass over the rows; the packed weight is kept as long as ``weight`` is."""
+        compiled = _loaded()
+        if weight not in self._packed:
+            self._packed[weight] = compiled.pack(weight.contiguous())
+        kernel_map: KernelMap = getattr(level, kind)
+        rest = None if finish.residual is None else finish.residual.contiguous()
+        pairs, outputs = kernel_map.pairs(compiled), weight.shape[2]
+        return compiled.convolve(x.contiguous(), self._packed[weight], pairs, outputs, finish.bias, rest, finish.relu)
 
 
 def _loaded() -> Engine:
