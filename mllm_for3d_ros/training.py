@@ -30,7 +30,7 @@ from mllm_for3d_ros.seeds import STUDENT, TEACHER, check_seeds
 from mllm_for3d_ros.student.fitting import HELD_OUT, Place, fit
 from mllm_for3d_ros.student.network import StudentNetwork
 from mllm_for3d_ros.student.prediction import CHECKPOINT as STUDENT_FILE
-from mllm_for3d_ros.student.scene_store import make_scene
+from mllm_for3d_ros.student.scene_store import FRAMES, make_scene
 from mllm_for3d_ros.student.settings import StudentSettings
 from mllm_for3d_ros.teachers.compact.network import PixelEmbedder
 from mllm_for3d_ros.teachers.compact.teacher import CHECKPOINT as TEACHER_FILE
@@ -142,7 +142,7 @@ def train_student(
         fitted.network.state_dict(),
         _card("student", settings, start / STUDENT_FILE if start else None, _asked(labels))
         | {
-            "data": f"{fitted.scenes} Rooms recordings of 36 frames from seed {STUDENT.start} on",
+            "data": f"{fitted.scenes} Rooms recordings of {FRAMES} frames from seed {STUDENT.start} on",
             "labels": _labels_said(labels, models),
             "thresholds": fitted.thresholds,
             "pseudo_label_figures" if labels == PSEUDO else "ground_truth_figures": fitted.figures,

@@ -27,7 +27,7 @@ from mllm_for3d_ros.types import Frame, PseudoLabel
 
 UNSEEN = 255
 LABEL_SCALE, CONFIDENCE_SCALE = 254, 255
-_FRAMES, _VIEW_STEP = 36, 2
+FRAMES, _VIEW_STEP = 48, 2
 _OUTSIDE_PHRASES = 5
 
 
@@ -101,7 +101,7 @@ def record_room(seed: int, bank: tuple[Phrase, ...]) -> RecordedRoom:
     rng = np.random.default_rng([11, seed])
     turn = np.eye(4)
     turn[:3, :3] = rotation_z(rng.uniform(-np.pi, np.pi) if seed % 2 else 0.0)
-    recording = RoomsRecording(seed, frames=_FRAMES)
+    recording = RoomsRecording(seed, frames=FRAMES)
     frames = [Frame(f.stamp_ns, f.color, f.depth, f.intrinsics, turn @ f.camera_to_world) for f in recording]
     voxel_map = VoxelMap()
     for frame in frames:

@@ -16,7 +16,7 @@ from mllm_for3d_ros.student.voxels import STUDENT_VOXEL
 @pytest.fixture(scope="module", autouse=True)
 def short_recordings():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(scene_store, "_FRAMES", 6)
+        patch.setattr(scene_store, "FRAMES", 6)
         yield
 
 
