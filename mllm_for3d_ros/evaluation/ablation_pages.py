@@ -61,10 +61,11 @@ def pages(
     for one in sections:
         model = summary["models"][one.prefix + COMPARED[0]]
         parts += [f"### {one.title}", f"`{model}`", *_step_tables(one.prefix, summary)]
-    if fault_sections()[0].prefix + COMPARED[0] in summary:
+    alone = summary.get(fault_sections()[0].prefix + COMPARED[0])
+    if alone is not None:
         parts += [
             "### Fault by fault",
-            "Simulated teachers with one kind of fault, and with all:",
+            f"Simulated teachers with one kind of fault, and with all, on {alone['overall']['n']} instructions:",
             _fault_table(summary),
         ]
     parts += ["### By kind of instruction", _kinds(summary, sections)]
