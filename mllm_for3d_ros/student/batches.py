@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 import torch
@@ -90,8 +89,10 @@ def make_batch(
 
 def _make_maps(levels: list[Level]) -> None:
     """Make the kernel maps here, in the thread that works ahead, rather than when the network asks for them."""
-    for finer, coarser in pairwise(levels):
-        _ = finer.down, coarser.submanifold
+    for level in levels:
+        _ = level.submanifold
+    for finer in levels[:-1]:
+        _ = finer.down
 
 
 def _targets(

@@ -46,7 +46,6 @@ class Convolution:
         self._layer = layer
         self._weight = stage.weight.to(device).contiguous()
         self._bias = None if stage.bias is None else stage.bias.to(device)
-        self._shortcut = None if layer.shortcut is None else layer.shortcut.to(device)
         self._packed = _compiled().pack(self._weight) if backend_for(self._weight).name == "cpp" else None
 
     def __call__(self, values: torch.Tensor, meetings: Meetings, added: torch.Tensor | None) -> torch.Tensor:
@@ -55,10 +54,8 @@ class Convolution:
         Args:
             values: [capacity, Ci] the source, row 0 zero.
             meetings: which rows of it.
-            added: [n, Ca] rows of the added value.
+            added: [n, Co] rows of the added value.
         """
-        if added is not None and self._shortcut is not None:
-            added = added @ self._shortcut
         relu = self._layer.stages[0].relu
         if self._packed is not None:
             residual = None if added is None else added.contiguous()

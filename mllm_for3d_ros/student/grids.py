@@ -1,4 +1,4 @@
-"""The coarser grids above the cells: who is whose parent, child and neighbour, extended where the map grows.
+"""The cells and the coarser grids above them: who is whose parent, child and neighbour, extended as the map grows.
 
 Rows are never taken back. One whose voxel vanished stays in the tables; its features are zero, so it adds
 nothing to any sum, which is what a missing voxel does.
@@ -20,39 +20,53 @@ _DELTAS = np.array([(x << 42) + (y << 21) + z for x, y, z in _OFFSETS], np.int64
 
 @njit(**OPTIONS)
 def _connect(first, deltas, keys, table, count, neighbours):  # type: ignore[no-untyped-def]
-    """Fill the neighbours of the rows from ``first`` on, and enter those rows with their neighbours."""
+    """Fill the neighbours of the rows from ``first`` on, and enter those rows with their neighbours.
+
+    Where all rows are new, each pair of neighbours is found from one side.
+    """
     mask = np.int64(table.size - 1)
+    begin = 13 if first == 1 else 0
     for row in range(first, count):
-        for k in range(27):
+        for k in range(begin, 27):
             other = find(keys[row] + deltas[k], table, mask, keys)
             neighbours[row, k] = other
             if other != 0:
                 neighbours[other, 26 - k] = row
 
 
+class Neighbours:
+    """table: [capacity, 27] int32 rows of a level that touch a row of it, itself in the middle, 0 for none."""
+
+    def __init__(self) -> None:
+        self.table = np.zeros((1, 27), np.int32)
+        self._connected = 1
+
+    def extend(self, rows: KeyTable) -> None:
+        """Take in the rows that came since the last time."""
+        self.table = grown(self.table, len(rows.keys))
+        _connect(self._connected, _DELTAS, rows.keys, rows.table, rows.count, self.table)
+        self._connected = rows.count
+
+
 class Grid:
     """One level above the cells.
 
-    alive: [capacity] bool, whether a row is a voxel now. neighbours: [capacity, 27] int32 rows, 0 where there
-    is none. children: [capacity, 8] int32 rows of the next finer level, by octant 4 x + 2 y + z.
+    alive: [capacity] bool, whether a row is a voxel now. children: [capacity, 8] int32 rows of the next finer
+    level, by octant 4 x + 2 y + z.
     """
 
     def __init__(self) -> None:
         self.table = KeyTable()
         self.alive = np.zeros(1, bool)
-        self.neighbours = np.zeros((1, 27), np.int32)
         self.children = np.zeros((1, 8), np.int32)
 
     def adopt(self, keys: np.ndarray, rows: np.ndarray) -> np.ndarray:
         """Give parents to finer ``rows`` with ``keys`` (both [K]); returns the rows of the parents, [K] int32."""
-        known = self.table.count
         octant = ((keys >> 42) & 1) << 2 | ((keys >> 21) & 1) << 1 | (keys & 1)
         parents = self.table.find_or_add(halved(keys))
         size = len(self.table.keys)
         self.alive, self.children = grown(self.alive, size), grown(self.children, size)
-        self.neighbours = grown(self.neighbours, size)
         self.children[parents, octant] = rows
-        _connect(known, _DELTAS, self.table.keys, self.table.table, self.table.count, self.neighbours)
         return parents
 
 
@@ -63,36 +77,38 @@ def halved(keys: np.ndarray) -> np.ndarray:
 
 
 class GridTree:
-    """The levels above the cells of a map; level 0 are the cells themselves (see ``cells.Cells``).
+    """The levels of a map; level 0 are the cells (see ``cells.Cells``).
 
-    grids: of levels 1 to ``levels`` - 1. parents: for each level but the last, [capacity] int32 row of the
-    parent, 0 for none.
+    grids: of levels 1 to ``levels`` - 1. neighbours: of every level. parents: for each level but the last,
+    [capacity] int32 row of the parent, 0 for none.
     """
 
     def __init__(self, levels: int) -> None:
         self.grids = [Grid() for _ in range(levels - 1)]
+        self.neighbours = [Neighbours() for _ in range(levels)]
         self.parents = [np.zeros(1, np.int32) for _ in range(levels - 1)]
         self._marks = [np.zeros(1, np.int32) for _ in range(levels)]
         self._stamp = 0
 
-    def update(self, keys: np.ndarray, kept: np.ndarray, changed: np.ndarray) -> None:
+    def update(self, cells: KeyTable, kept: np.ndarray, changed: np.ndarray) -> None:
         """Take over that the cells ``changed`` [K] int64 are, or are no longer, ``kept``.
 
         Args:
-            keys: [capacity] int64 of the cells by row.
+            cells: all cells.
             kept: [capacity] bool.
             changed: rows of cells.
         """
-        alive = kept
+        table, alive = cells, kept
         for level, grid in enumerate(self.grids):
-            self.parents[level] = grown(self.parents[level], len(keys))
+            self.parents[level] = grown(self.parents[level], len(table.keys))
             orphans = changed[self.parents[level][changed] == 0]
-            self.parents[level][orphans] = grid.adopt(keys[orphans], orphans)
+            self.parents[level][orphans] = grid.adopt(table.keys[orphans], orphans)
             changed = np.unique(self.parents[level][changed]).astype(np.int64)
             grid.alive[changed] = alive[grid.children[changed]].any(1)
-            keys, alive = grid.table.keys, grid.alive
-        for level, size in enumerate([len(kept), *(len(grid.alive) for grid in self.grids)]):
-            self._marks[level] = grown(self._marks[level], size)
+            table, alive = grid.table, grid.alive
+        for level, rows in enumerate([cells, *(grid.table for grid in self.grids)]):
+            self.neighbours[level].extend(rows)
+            self._marks[level] = grown(self._marks[level], len(rows.keys))
 
     def joined(self, level: int, *groups: np.ndarray) -> np.ndarray:
         """[K] int64 rows of a level that are in any of ``groups``, rising; so are those of the methods below."""
@@ -104,7 +120,7 @@ class GridTree:
 
     def around(self, level: int, rows: np.ndarray, *more: np.ndarray) -> np.ndarray:
         """``rows`` of a level with all that touch them, and ``more`` rows of it."""
-        return self._collect(level, [(rows, self.grids[level - 1].neighbours), *((one, None) for one in more)])
+        return self._collect(level, [(rows, self.neighbours[level].table), *((one, None) for one in more)])
 
     def below(self, level: int, rows: np.ndarray, *more: np.ndarray) -> np.ndarray:
         """Rows of ``level`` that are children of ``rows`` of the coarser one, and ``more`` rows of it."""

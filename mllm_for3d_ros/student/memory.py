@@ -69,7 +69,7 @@ class SceneMemory:
             CloudError: the map reaches too far from the origin.
         """
         change = self.cells.update(cloud, rows)
-        self._tree.update(self.cells.table.keys, self.cells.kept, change.voxels)
+        self._tree.update(self.cells.table, self.cells.kept, change.voxels)
         works = self._plan(change.voxels)
         with ThreadPoolExecutor(1, "pieces") as pool:  # what it runs lets go of the interpreter lock
             segmented = pool.submit(self._segment, change.voxels)
@@ -124,14 +124,16 @@ class SceneMemory:
         return _Work(rows, gone, self._meetings(layer, rows))
 
     def _meetings(self, layer: Layer, rows: np.ndarray) -> Meetings | None:
+        level = layer.level
         if layer.kind == "points":
             return None
         if layer.kind == "up":
-            keys = self.cells.table.keys if layer.level == 0 else self._tree.grids[layer.level - 1].table.keys
-            table = octant_table(self._tree.parents[layer.level][rows], keys[rows])
+            keys = self.cells.table.keys if level == 0 else self._tree.grids[level - 1].table.keys
+            table = octant_table(self._tree.parents[level][rows], keys[rows])
+        elif layer.kind == "around":
+            table = self._tree.neighbours[level].table[rows]
         else:
-            grid = self._tree.grids[layer.level - 1]
-            table = (grid.neighbours if layer.kind == "around" else grid.children)[rows]
+            table = self._tree.grids[level - 1].children[rows]
         return Meetings(torch.from_numpy(table).to(self._device))
 
 

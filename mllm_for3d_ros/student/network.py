@@ -2,8 +2,8 @@
 
 Input of a voxel: colour (3, -1..1), normal (3), height above the floor (1, m) and a constant. Outputs:
 mask embeddings (dotted with a query token) and teacher-like features (the spatial head of the paper).
-Widths (24, 32, 64, 96) on 4 levels of 5, 10, 20 and 40 cm, about 1.2 M parameters; an output voxel sees
-about 2 m to each side.
+Widths (32, 64, 96, 128) on 4 levels of 5, 10, 20 and 40 cm, 2.8 M parameters; an output voxel sees about 2.4 m to
+each side.
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ from mllm_for3d_ros.student.minkunet import build_unet, build_unet_like
 from mllm_for3d_ros.student.sparse import DownConv, Level, SubmanifoldConv, UpConv
 
 INPUT_CHANNELS = 8
-LEVELS = 4
+WIDTHS = (32, 64, 96, 128)
+"""Channels of the compact network at 5, 10, 20 and 40 cm."""
+LEVELS = len(WIDTHS)
 COMPACT = "compact"
 """Name of SparseUNet beside those of ``minkunet.SHAPES``."""
 PRESENCE_TOP = (10, 30, 100)
@@ -29,46 +31,43 @@ PRESENCE_TOP = (10, 30, 100)
 class _Block(nn.Module):
     """Basic residual block of two submanifold convolutions."""
 
-    def __init__(self, inputs: int, outputs: int) -> None:
+    def __init__(self, width: int) -> None:
         super().__init__()
-        self.first, self.first_norm = SubmanifoldConv(inputs, outputs), nn.BatchNorm1d(outputs)
-        self.second, self.second_norm = SubmanifoldConv(outputs, outputs), nn.BatchNorm1d(outputs)
-        self.shortcut = nn.Identity() if inputs == outputs else nn.Linear(inputs, outputs, bias=False)
+        self.first, self.first_norm = SubmanifoldConv(width, width), nn.BatchNorm1d(width)
+        self.second, self.second_norm = SubmanifoldConv(width, width), nn.BatchNorm1d(width)
 
     def forward(self, x: torch.Tensor, level: Level) -> torch.Tensor:
         y = F.relu(self.first_norm(self.first(x, level)))
-        return F.relu(self.second_norm(self.second(y, level)) + self.shortcut(x))
+        return F.relu(self.second_norm(self.second(y, level)) + x)
 
 
 class SparseUNet(nn.Module):
     """Voxel inputs [N, 8] and their levels to mask embeddings and spatial features, both [N, 64].
 
-    The finest level (5 cm) has pointwise layers only: the strided convolutions into 10 cm and back tell the
-    eight children of a voxel apart, and all neighbourhoods are looked at from 10 cm up.
+    A residual block at each of the four levels on the way down, and at the three finer ones on the way up.
     """
 
-    def __init__(self, fine: int = 24, widths: tuple[int, int, int] = (32, 64, 96)) -> None:
+    def __init__(self, widths: tuple[int, int, int, int] = WIDTHS) -> None:
+        """``widths``: channels of the levels, from the finest."""
         super().__init__()
-        self.stem = nn.Sequential(nn.Linear(INPUT_CHANNELS, fine), nn.ReLU())
-        self.down = nn.ModuleList(DownConv(a, b) for a, b in pairwise((fine, *widths)))
-        self.encoders = nn.ModuleList(_Block(w, w) for w in widths)
-        self.up = nn.ModuleList(UpConv(b, a) for a, b in pairwise((fine, *widths)))
-        self.decoders = nn.ModuleList(_Block(w, w) for w in widths[:-1])
-        self.merge = nn.Sequential(nn.Linear(2 * fine, TOKEN_DIM), nn.ReLU())
+        self.stem = nn.Sequential(nn.Linear(INPUT_CHANNELS, widths[0]), nn.ReLU())
+        self.encoders = nn.ModuleList(_Block(w) for w in widths)
+        self.down = nn.ModuleList(DownConv(a, b) for a, b in pairwise(widths))
+        self.up = nn.ModuleList(UpConv(b, a) for a, b in pairwise(widths))
+        self.decoders = nn.ModuleList(_Block(w) for w in widths[:-1])
+        self.widen = nn.Sequential(nn.Linear(widths[0], TOKEN_DIM), nn.ReLU())
         self.mask_head = nn.Linear(TOKEN_DIM, TOKEN_DIM)
         self.spatial_head = nn.Linear(TOKEN_DIM, TOKEN_DIM)
 
     def forward(self, x: torch.Tensor, levels: list[Level]) -> tuple[torch.Tensor, torch.Tensor]:
-        """Mask embeddings and spatial features, [N, 64] each, of inputs ``x`` [N, 8]."""
-        x = self.stem(x)
-        skips = []
-        for index, (down, encoder) in enumerate(zip(self.down, self.encoders, strict=True)):
-            skips.append(x)
-            x = encoder(down(x, levels[index]), levels[index + 1])
-        for index in range(len(self.down) - 1, 0, -1):
-            raised = self.up[index](x, levels[index])
-            x = self.decoders[index - 1](raised + skips[index], levels[index])
-        x = self.merge(torch.cat([self.up[0](x, levels[0]), skips[0]], 1))
+        """Mask embeddings and spatial features, [N, 64] each, of inputs ``x`` [N, 8]; ``levels`` from the finest."""
+        skips = [self.encoders[0](self.stem(x), levels[0])]
+        for index, down in enumerate(self.down):
+            skips.append(self.encoders[index + 1](down(skips[-1], levels[index]), levels[index + 1]))
+        x = skips.pop()
+        for index in range(len(self.up) - 1, -1, -1):
+            x = self.decoders[index](self.up[index](x, levels[index]) + skips.pop(), levels[index])
+        x = self.widen(x)
         return self.mask_head(x), self.spatial_head(x)
 
 

@@ -8,6 +8,7 @@ same, and all turned copies share their voxels, their neighbours and their strid
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -45,7 +46,7 @@ class Layer:
     its parent. sources: values that are read (0 is the network's input, i + 1 the output of layer i), several
     side by side for "points" only. stages: what is applied one after the other, K of the first being 27 for
     "around", 8 for "down" and "up" (octants), 1 for "points" and of all others. added: a value of the same level
-    that is added before the first ReLU, through ``shortcut`` [Ci, Co] if there is one.
+    and width that is added before the first ReLU.
     """
 
     kind: Literal["points", "around", "down", "up"]
@@ -53,7 +54,6 @@ class Layer:
     sources: tuple[int, ...]
     stages: tuple[Stage, ...]
     added: int | None = None
-    shortcut: torch.Tensor | None = None
 
     @property
     def channels(self) -> int:
@@ -82,32 +82,22 @@ class _Compiler:
         self.layers.append(layer)
         return len(self.layers)
 
-    def block(self, block: nn.Module, level: int, source: int) -> int:
-        first = self._around_layer(level, source, block.first, block.first_norm)
-        shortcut = None if isinstance(block.shortcut, nn.Identity) else block.shortcut.weight.detach().T.contiguous()
-        return self._around_layer(level, first, block.second, block.second_norm, source, shortcut)
+    def block(self, block: nn.Module, level: int, source: int, head: Sequence[Stage] = ()) -> int:
+        """A residual block and, at each of its voxels, the stages of ``head``."""
+        first = self.add(Layer("around", level, (source,), (self._around_stage(block.first, block.first_norm),)))
+        second = self._around_stage(block.second, block.second_norm)
+        return self.add(Layer("around", level, (first,), (second, *head), source))
 
-    def _around_layer(
-        self, level: int, source: int, conv: nn.Module, norm: nn.Module, added: int | None = None,
-        shortcut: torch.Tensor | None = None,
-    ) -> int:  # fmt: skip
-        weight, bias = folded(conv.weight.detach()[self._around], norm)
-        return self.add(Layer("around", level, (source,), (Stage(weight, bias, True),), added, shortcut))
+    def _around_stage(self, conv: nn.Module, norm: nn.Module) -> Stage:
+        return Stage(*folded(conv.weight.detach()[self._around], norm), True)
 
     def down(self, conv: nn.Module, level: int, source: int) -> int:
         weight = conv.weight.detach()[self._octant]
         return self.add(Layer("down", level, (source,), (Stage(weight, None, False),)))
 
-    def up(self, conv: nn.Module, level: int, source: int, added: int | None = None) -> int:
+    def up(self, conv: nn.Module, level: int, source: int, added: int) -> int:
         weight = conv.weight.detach()[self._octant]
         return self.add(Layer("up", level, (source,), (Stage(weight, None, False),), added))
-
-    def head(self, unet: SparseUNet, source: int, skip: int) -> None:
-        """The last transposed convolution and what follows: W [up(x), skip] is up'(x) + W' skip, one layer."""
-        merge, width = _linear(unet.merge[0], relu=True), unet.up[0].weight.shape[2]
-        weight = unet.up[0].weight.detach()[self._octant] @ merge.weight[0, :width]
-        stages = (Stage(weight, merge.bias, True), _linear(unet.mask_head, relu=False))
-        self.add(Layer("up", 0, (source,), stages, skip, merge.weight[0, width:]))
 
 
 def compile_unet(unet: SparseUNet, pose: Pose = POSES[0]) -> Program:
@@ -119,13 +109,14 @@ def compile_unet(unet: SparseUNet, pose: Pose = POSES[0]) -> Program:
     compiler = _Compiler(pose)
     stem = _linear(unet.stem[0], relu=True)
     value = compiler.add(Layer("points", 0, (0,), (Stage(_turned_rows(stem.weight, pose), stem.bias, True),)))
-    skips = []
-    for level, (down, encoder) in enumerate(zip(unet.down, unet.encoders, strict=True), 1):
-        skips.append(value)
-        value = compiler.block(encoder, level, compiler.down(down, level, value))
-    for level in range(len(unet.down) - 1, 0, -1):
-        value = compiler.block(unet.decoders[level - 1], level, compiler.up(unet.up[level], level, value, skips[level]))
-    compiler.head(unet, value, skips[0])
+    skips = [compiler.block(unet.encoders[0], 0, value)]
+    for level, down in enumerate(unet.down, 1):
+        skips.append(compiler.block(unet.encoders[level], level, compiler.down(down, level, skips[-1])))
+    value = skips.pop()
+    head = (_linear(unet.widen[0], relu=True), _linear(unet.mask_head, relu=False))
+    for level in range(len(unet.up) - 1, -1, -1):
+        raised = compiler.up(unet.up[level], level, value, skips.pop())
+        value = compiler.block(unet.decoders[level], level, raised, () if level else head)
     return tuple(compiler.layers)
 
 

@@ -15,7 +15,7 @@ LENGTH = 160
 def positive_unet() -> SparseUNet:
     """A network in which nothing cancels and every ReLU lets through, in float64."""
     torch.manual_seed(0)
-    unet = SparseUNet(4, (4, 4, 4)).eval().requires_grad_(False).double()
+    unet = SparseUNet((4, 4, 4, 4)).eval().requires_grad_(False).double()
     for parameter in unet.parameters():
         parameter.abs_()
     return unet
