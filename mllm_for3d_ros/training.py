@@ -12,6 +12,7 @@ from dataclasses import asdict, replace
 from functools import cache
 from pathlib import Path
 
+import numpy as np
 import torch
 from tqdm import tqdm
 
@@ -30,6 +31,7 @@ from mllm_for3d_ros.seeds import STUDENT, TEACHER, check_seeds
 from mllm_for3d_ros.student.fitting import HELD_OUT, Place, fit
 from mllm_for3d_ros.student.network import StudentNetwork
 from mllm_for3d_ros.student.prediction import CHECKPOINT as STUDENT_FILE
+from mllm_for3d_ros.student.rivalry import settled
 from mllm_for3d_ros.student.scene_store import FRAMES, make_scene
 from mllm_for3d_ros.student.settings import StudentSettings
 from mllm_for3d_ros.teachers.compact.network import PixelEmbedder
@@ -178,7 +180,9 @@ def _labelling_teacher(checkpoint: Path) -> CompactTeacher:
 def _scene(seed: int, folder: Path, checkpoint: Path) -> None:
     path = folder / f"scene_{seed:05d}.npz"
     if not path.exists():
-        make_scene(seed, _labelling_teacher(checkpoint), bank("train")).save(path)
+        scene = make_scene(seed, _labelling_teacher(checkpoint), bank("train"))
+        meant = np.array([bank("train")[row].class_name or "" for row in scene.phrases])
+        settled(scene, meant[:, None] == meant).save(path)
 
 
 def _twin_scene(seed: int, folder: Path, twins_of: Path) -> None:
