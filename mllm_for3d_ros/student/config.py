@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from mllm_for3d_ros.device import DEVICES
 from mllm_for3d_ros.errors import TrainingError
 from mllm_for3d_ros.student.augmentation import AugmentationSettings
+from mllm_for3d_ros.student.network import COMPACT
 from mllm_for3d_ros.student.settings import PRECISIONS, LossWeights, StudentSettings
 
 SUFFIXES = (".yaml", ".yml", ".toml")
@@ -23,15 +24,16 @@ class TrainConfig:
     """One training from label stores.
 
     data: folders with label stores. output: folder for the model and its logs. name: of the model's files.
-    network: its name. start: "shipped", "nothing", or a student's .safetensors to go on from. concepts: of a
-    query projector that starts from nothing. held_out: one scene in so many is kept for the thresholds. epochs:
-    instead of steps. device: "auto", "cuda" or "cpu". save_every: steps. licence: of the weights, for the card.
+    network: one of ``network.NETWORKS``. start: "shipped", "nothing", or a student's .safetensors to go on from.
+    concepts: of a query projector that starts from nothing. held_out: one scene in so many is kept for the
+    thresholds. epochs: instead of steps. device: "auto", "cuda" or "cpu". save_every: steps. licence: of the
+    weights, for the card.
     """
 
     data: tuple[Path, ...]
     output: Path = Path("out/student")
     name: str = "student"
-    network: str = "student"
+    network: str = COMPACT
     start: str = SHIPPED
     concepts: int = 64
     held_out: int = 16

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -10,10 +11,12 @@ import numpy as np
 import torch
 
 from mllm_for3d_ros.student import cell_kernels
-from mllm_for3d_ros.student.memory import Encoded, SceneMemory
-from mllm_for3d_ros.student.network import StudentNetwork
+from mllm_for3d_ros.student.incremental import IncrementalNetwork
+from mllm_for3d_ros.student.memory import Computation, Encoded, SceneMemory
+from mllm_for3d_ros.student.network import SparseUNet, StudentNetwork
 from mllm_for3d_ros.student.pages import Pages
 from mllm_for3d_ros.student.program import POSES, compile_unet
+from mllm_for3d_ros.student.whole import WholeNetwork
 from mllm_for3d_ros.types import SceneCloud
 
 _WASTE = 0.5
@@ -86,8 +89,8 @@ class SceneEncoder:
     def __init__(self, network: StudentNetwork, device: str = "cpu", passes: int = 1, smooth: bool = False) -> None:
         if not 1 <= passes <= len(POSES):
             raise ValueError(f"passes must be 1 to {len(POSES)}, got {passes}")
-        self._network, self._device, self._smooth = network, device, smooth
-        self._programs = [compile_unet(network.unet, pose) for pose in POSES[:passes]]
+        self._network, self._smooth = network, smooth
+        self._begin = _computation(network, device, passes)
 
     def encode(
         self, cloud: SceneCloud, previous: EncodedScene | None = None, changed: np.ndarray | None = None
@@ -121,7 +124,7 @@ class SceneEncoder:
             return self._update(shared, newest, cloud, np.unique(changed).astype(np.int64))
 
     def _anew(self, cloud: SceneCloud) -> EncodedScene:
-        shared = _Shared(SceneMemory(self._programs, self._device, self._smooth))
+        shared = _Shared(SceneMemory(self._begin(), self._smooth))
         return self._update(shared, _Values(cloud), cloud, np.zeros(0, np.int64))
 
     def _update(self, shared: _Shared, base: _Values, cloud: SceneCloud, rows: np.ndarray) -> EncodedScene:
@@ -153,6 +156,15 @@ class SceneEncoder:
                 ),
                 cells=base.cells.replaced(moved, torch.from_numpy(cells.cell_of[change.moved]), len(cloud)),
             )
+
+
+def _computation(network: StudentNetwork, device: str, passes: int) -> Callable[[], Computation]:
+    """Makes the computation of a map, once for each; only the compact network goes on from what it knows."""
+    if isinstance(network.unet, SparseUNet):
+        programs = [compile_unet(network.unet, pose) for pose in POSES[:passes]]
+        return lambda: IncrementalNetwork(programs, device)
+    whole = WholeNetwork(network, device, passes)
+    return lambda: whole
 
 
 def _same_map(a: SceneCloud, b: SceneCloud) -> bool:

@@ -16,13 +16,10 @@ from mllm_for3d_ros.errors import TrainingError
 from mllm_for3d_ros.student.config import NOTHING, SHIPPED, TrainConfig
 from mllm_for3d_ros.student.distributed import World, join_world
 from mllm_for3d_ros.student.fitting import Fitted, Place, fit, split
-from mllm_for3d_ros.student.network import StudentNetwork
+from mllm_for3d_ros.student.network import NETWORKS, StudentNetwork
 from mllm_for3d_ros.student.prediction import CHECKPOINT
 from mllm_for3d_ros.student.settings import StudentSettings
 from mllm_for3d_ros.student.store_scenes import find_stores, kept_scenes, store_teachers
-
-NETWORKS = {"student": StudentNetwork}
-"""Networks by name; each is made with the number of concepts of its query projector."""
 
 
 def train_from_stores(config: TrainConfig, command: str) -> Path | None:
@@ -61,22 +58,32 @@ def train_from_stores(config: TrainConfig, command: str) -> Path | None:
 def start_network(config: TrainConfig) -> tuple[StudentNetwork, dict[str, Any]]:
     """The network with its initial weights, and what its card says of them.
 
+    A start of another kind than the network asked for gives its query projector; the 3D network then starts anew.
+
     Raises:
         TrainingError: there is no network of that name.
         CheckpointError: the model to start from is missing or does not fit.
     """
     if config.network not in NETWORKS:
         raise TrainingError(f"unknown network {config.network!r}: choose one of {', '.join(NETWORKS)}")
-    make = NETWORKS[config.network]
     if config.start == NOTHING:
-        with torch.random.fork_rng():
-            torch.manual_seed(config.training.seed)
-            return make(config.concepts), {"classes": []}
+        return _untrained(config.concepts, config), {"classes": []}
     path = models_dir() / CHECKPOINT if config.start == SHIPPED else Path(config.start)
     tensors, card = load_checkpoint(path, "student")
-    network = make.shaped_like(tensors)
-    fill_module(network, tensors, "", path)
-    return network, {"classes": card.get("classes", []), "started_from": f"{path.stem} {card['sha256'][:16]}"}
+    stored = StudentNetwork.shaped_like(tensors)
+    said = {"classes": card.get("classes", []), "started_from": f"{path.stem} {card['sha256'][:16]}"}
+    fill_module(stored, tensors, "", path)
+    if stored.kind == config.network:
+        return stored, said
+    network = _untrained(stored.projector.classes, config)
+    network.projector.load_state_dict(stored.projector.state_dict())
+    return network, said | {"started_from": f"{said['started_from']} (its query projector)"}
+
+
+def _untrained(concepts: int, config: TrainConfig) -> StudentNetwork:
+    with torch.random.fork_rng():
+        torch.manual_seed(config.training.seed)
+        return StudentNetwork(concepts, config.network)
 
 
 def command_line(arguments: Sequence[str]) -> str:

@@ -34,18 +34,20 @@ def _connect(first, deltas, keys, table, count, neighbours):  # type: ignore[no-
                 neighbours[other, 26 - k] = row
 
 
-class Neighbours:
-    """table: [capacity, 27] int32 rows of a level that touch a row of it, itself in the middle, 0 for none."""
+class _Neighbours:
+    """Rows of a level that touch each other, extended when they are asked for."""
 
     def __init__(self) -> None:
-        self.table = np.zeros((1, 27), np.int32)
+        self._table = np.zeros((1, 27), np.int32)
         self._connected = 1
 
-    def extend(self, rows: KeyTable) -> None:
-        """Take in the rows that came since the last time."""
-        self.table = grown(self.table, len(rows.keys))
-        _connect(self._connected, _DELTAS, rows.keys, rows.table, rows.count, self.table)
-        self._connected = rows.count
+    def of(self, rows: KeyTable) -> np.ndarray:
+        """[capacity, 27] int32, by row of ``rows``."""
+        if self._connected < rows.count:
+            self._table = grown(self._table, len(rows.keys))
+            _connect(self._connected, _DELTAS, rows.keys, rows.table, rows.count, self._table)
+            self._connected = rows.count
+        return self._table
 
 
 class Grid:
@@ -79,13 +81,14 @@ def halved(keys: np.ndarray) -> np.ndarray:
 class GridTree:
     """The levels of a map; level 0 are the cells (see ``cells.Cells``).
 
-    grids: of levels 1 to ``levels`` - 1. neighbours: of every level. parents: for each level but the last,
-    [capacity] int32 row of the parent, 0 for none.
+    grids: of levels 1 to ``levels`` - 1. parents: for each level but the last, [capacity] int32 row of the parent,
+    0 for none.
     """
 
     def __init__(self, levels: int) -> None:
         self.grids = [Grid() for _ in range(levels - 1)]
-        self.neighbours = [Neighbours() for _ in range(levels)]
+        self._tables = [KeyTable() for _ in range(levels)]
+        self._neighbours = [_Neighbours() for _ in range(levels)]
         self.parents = [np.zeros(1, np.int32) for _ in range(levels - 1)]
         self._marks = [np.zeros(1, np.int32) for _ in range(levels)]
         self._stamp = 0
@@ -106,9 +109,18 @@ class GridTree:
             changed = np.unique(self.parents[level][changed]).astype(np.int64)
             grid.alive[changed] = alive[grid.children[changed]].any(1)
             table, alive = grid.table, grid.alive
-        for level, rows in enumerate([cells, *(grid.table for grid in self.grids)]):
-            self.neighbours[level].extend(rows)
+        self._tables = [cells, *(grid.table for grid in self.grids)]
+        for level, rows in enumerate(self._tables):
             self._marks[level] = grown(self._marks[level], len(rows.keys))
+
+    @property
+    def capacities(self) -> list[int]:
+        """Rows that there is room for on each level."""
+        return [len(rows.keys) for rows in self._tables]
+
+    def neighbours(self, level: int) -> np.ndarray:
+        """[capacity, 27] int32 rows of ``level`` that touch a row of it, itself in the middle, 0 for none."""
+        return self._neighbours[level].of(self._tables[level])
 
     def joined(self, level: int, *groups: np.ndarray) -> np.ndarray:
         """[K] int64 rows of a level that are in any of ``groups``, rising; so are those of the methods below."""
@@ -120,7 +132,7 @@ class GridTree:
 
     def around(self, level: int, rows: np.ndarray, *more: np.ndarray) -> np.ndarray:
         """``rows`` of a level with all that touch them, and ``more`` rows of it."""
-        return self._collect(level, [(rows, self.neighbours[level].table), *((one, None) for one in more)])
+        return self._collect(level, [(rows, self.neighbours(level)), *((one, None) for one in more)])
 
     def below(self, level: int, rows: np.ndarray, *more: np.ndarray) -> np.ndarray:
         """Rows of ``level`` that are children of ``rows`` of the coarser one, and ``more`` rows of it."""

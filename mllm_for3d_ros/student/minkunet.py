@@ -123,6 +123,7 @@ class MinkUNet(nn.Module):
         if unknown:
             raise ValueError(f"unknown inputs {', '.join(unknown)}: choose among {', '.join(INPUTS)}")
         columns = [column for name in INPUTS if name in inputs for column in INPUTS[name]] + [_CONSTANT]
+        self.shape = shape
         self.columns: torch.Tensor
         self.register_buffer("columns", torch.tensor(columns))
         encoder, decoder = (_STEM, *shape.planes[:4]), shape.planes[3:]

@@ -16,7 +16,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from mllm_for3d_ros.language.text_head import TOKEN_DIM, TextHead
-from mllm_for3d_ros.student.minkunet import build_unet, build_unet_like
+from mllm_for3d_ros.student.minkunet import SHAPES, MinkUNet, build_unet, build_unet_like
 from mllm_for3d_ros.student.sparse import DownConv, Level, SubmanifoldConv, UpConv
 
 INPUT_CHANNELS = 8
@@ -24,7 +24,8 @@ WIDTHS = (32, 64, 96, 128)
 """Channels of the compact network at 5, 10, 20 and 40 cm."""
 LEVELS = len(WIDTHS)
 COMPACT = "compact"
-"""Name of SparseUNet beside those of ``minkunet.SHAPES``."""
+NETWORKS = (COMPACT, *SHAPES)
+"""Names of 3D networks: SparseUNet, and those of ``minkunet``."""
 PRESENCE_TOP = (10, 30, 100)
 
 
@@ -102,6 +103,13 @@ class StudentNetwork(nn.Module):
         """
         unet = build_unet_like({k.removeprefix("unet."): v for k, v in tensors.items() if k.startswith("unet.")})
         return cls(TextHead.shaped_like(tensors, "projector.").classes, unet or COMPACT)
+
+    @property
+    def kind(self) -> str:
+        """Name of its 3D network, "other" for a module of none of ``NETWORKS``."""
+        if isinstance(self.unet, MinkUNet):
+            return next((name for name, shape in SHAPES.items() if shape == self.unet.shape), "other")
+        return COMPACT if isinstance(self.unet, SparseUNet) else "other"
 
     def mask_logits(self, embeddings: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
         """Logits [Q, N] of query tokens [Q, 64] at voxel ``embeddings`` [N, 64]."""

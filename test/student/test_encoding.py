@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from mllm_for3d_ros.student.embedding import embed_voxels
 from mllm_for3d_ros.student.encoding import SceneEncoder, differing
+from mllm_for3d_ros.student.incremental import IncrementalNetwork
 from mllm_for3d_ros.student.voxels import voxelise
 
 NETWORK = lively_network()
@@ -161,7 +162,7 @@ def test_a_failed_update_is_not_gone_on_from(monkeypatch):
     first = encoder.encode(world.cloud())
     world.sheet(CORNERS[4])
     with monkeypatch.context() as patch:
-        patch.setattr(type(first.shared.memory), "_plan", lambda *_: 1 / 0)
+        patch.setattr(IncrementalNetwork, "plan", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             encoder.encode(world.cloud(), first)
     assert_alike(encoder.encode(world.cloud(), first), encoder.encode(world.cloud()))

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 from label_store_scene import toy_store
 
 from mllm_for3d_ros.checkpoint import load_checkpoint
@@ -50,8 +51,16 @@ def test_a_start_is_named_on_the_card():
     config = TrainConfig((Path("a"),))
     network, said = start_network(config)
     assert said["started_from"].startswith("student ") and len(said["classes"]) == network.projector.classes
-    with pytest.raises(TrainingError, match="unknown network 'resnet': choose one of student"):
+    with pytest.raises(TrainingError, match="unknown network 'resnet': choose one of compact, minkunet14a"):
         start_network(replace(config, network="resnet"))
+
+
+def test_another_network_takes_the_projector_of_its_start():
+    shipped, _ = start_network(TrainConfig((Path("a"),)))
+    network, said = start_network(TrainConfig((Path("a"),), network="minkunet14a"))
+    assert network.kind == "minkunet14a" and said["started_from"].endswith("(its query projector)")
+    for name, value in shipped.projector.state_dict().items():
+        torch.testing.assert_close(network.projector.state_dict()[name], value)
 
 
 def test_one_seed_is_one_start():

@@ -19,7 +19,7 @@ def test_a_piece_lies_in_one_tile_and_is_named_by_a_voxel_of_its_own():
     world.sheet((40, -30, 0), size=60)
     cells, tree, pieces = Cells(), GridTree(TILE_LEVEL + 1), Pieces()
     change = cells.update(world.cloud(), np.zeros(0, np.int64))
-    tree.update(cells.table.keys, cells.kept, change.voxels)
+    tree.update(cells.table, cells.kept, change.voxels)
     written = pieces.update(cells, tree, change.voxels)
     np.testing.assert_array_equal(written, np.flatnonzero(cells.kept))
     of = pieces.of[written]

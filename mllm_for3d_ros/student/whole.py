@@ -1,0 +1,38 @@
+"""A network of any kind at work on a map: where something changed, all of the map is computed again."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from mllm_for3d_ros.language.text_head import TOKEN_DIM
+from mllm_for3d_ros.student.cells import Cells
+from mllm_for3d_ros.student.embedding import embed_voxels
+from mllm_for3d_ros.student.grids import GridTree
+from mllm_for3d_ros.student.key_table import unpack
+from mllm_for3d_ros.student.memory import Compute
+from mllm_for3d_ros.student.network import StudentNetwork
+from mllm_for3d_ros.student.sparse import folded
+
+
+class WholeNetwork:
+    """A network in evaluation mode on ``device``, its BatchNorm folded.
+
+    Args:
+        network: its weights are taken now.
+        device: "cpu" or "cuda".
+        passes: turned copies that are averaged, 1 to 8.
+    """
+
+    levels = 1
+
+    def __init__(self, network: StudentNetwork, device: str = "cpu", passes: int = 1) -> None:
+        self._network, self._device, self._passes = folded(network), device, passes
+
+    def plan(self, cells: Cells, tree: GridTree, changed: np.ndarray) -> Compute:
+        """See ``memory.Computation``."""
+        voxels = np.flatnonzero(cells.kept[: len(cells)])
+        if not len(changed) or not len(voxels):
+            return lambda: (np.zeros(0, np.int64), torch.zeros((0, TOKEN_DIM), device=self._device))
+        coords, inputs = unpack(cells.table.keys[voxels]), cells.inputs(voxels)
+        return lambda: (voxels, embed_voxels(self._network, coords, inputs, self._device, self._passes))
