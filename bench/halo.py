@@ -27,11 +27,11 @@ from mllm_for3d_ros.student.voxels import STUDENT_VOXEL
 ROOMS_WIDE = (1, 2, 3, 4, 5)
 HALF_VIEW = 1.5
 LABELS = {
-    "not_kept": "nothing kept: 2.35 m\nand the inputs of that",
-    "kept": "layers kept: 2.35 m",
-    "kept_3_levels": "without the 40 cm level:\n0.95 m",
+    "not_kept": "nothing kept: 2.55 m\nand the inputs of that",
+    "kept": "layers kept: 2.55 m",
+    "kept_3_levels": "without the 40 cm level:\n1.15 m",
 }
-SHIFTS = (-8, -6, 16)
+SHIFTS = (-12, 0, 14)
 """Pixels that labels are moved down, off one another."""
 COLORS = ((200, 80, 60), (30, 90, 180), (60, 150, 80))
 
@@ -63,7 +63,7 @@ def plot(results: dict[str, float], path: Path) -> None:
     """Draw the shares of the map that are computed again, as a PNG."""
     sheet = Image.new("RGB", (760, 380), "white")
     pen, small, large = ImageDraw.Draw(sheet), ImageFont.load_default(12), ImageFont.load_default(14)
-    left, top, right, bottom = 60, 46, 560, 330
+    left, top, right, bottom = 60, 46, 540, 330
     sizes = [results[f"map_voxels_{wide}"] for wide in ROOMS_WIDE]
 
     def place(size: float, share: float) -> tuple[float, float]:
@@ -84,7 +84,7 @@ def plot(results: dict[str, float], path: Path) -> None:
         pen.line(line, color, 3)
         for x, y in line:
             pen.ellipse((x - 4, y - 4, x + 4, y + 4), color)
-        pen.text((right + 14, line[-1][1] + shift), label, color, small, anchor="lm")
+        pen.multiline_text((right + 24, line[-1][1] + shift), label, color, small, anchor="lm")
     sheet.save(path)
 
 
