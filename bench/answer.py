@@ -1,9 +1,10 @@
-"""What do encoding, answering and updating cost? The student on made-up flats of any size, two threads.
+"""What do encoding, answering and updating cost? The student on a room and on made-up flats of any size, two threads.
 
     python -m bench.answer [--quick] [--checkpoint FILE] [--device cpu] [--passes N] [--threads 2]
 
-``encode_ms_50k`` is a whole map of about 50k student voxels (5 cm), ``instruction_ms_p50`` an answer on it: text
-embedding, masks, instances. ``update_ms_*`` encodes a map of 500k and of 2M map voxels (2.5 cm) again after a view of
+``encode_ms_50k`` is a whole map of about 50k student voxels (5 cm), a Rooms recording; ``instruction_ms_p50`` an
+answer on it to an instruction of the training templates that was not asked before: text embedding, masks, instances;
+by kind too. ``update_ms_*`` encodes a map of 500k and of 2M map voxels (2.5 cm) again after a view of
 3 x 3 m of it changed and an object appeared or went: the flats are made of the same room, so what is near the change is
 the same in both. The caller says which rows changed; ``compared_`` has the cost where the maps must be compared
 first. ``_cpu_ms`` is processor time, which leaves out the waiting for other processes. Updates of both sizes take
@@ -15,24 +16,27 @@ from __future__ import annotations
 import argparse
 import functools
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from bench.fusion import cost
 from bench.report import report
 from mllm_for3d_ros.student.encoding import EncodedScene
+from mllm_for3d_ros.student.voxels import STUDENT_VOXEL, voxelise
 from mllm_for3d_ros.types import SceneCloud
+
+if TYPE_CHECKING:
+    from mllm_for3d_ros.student.prediction import Student
 
 VOXEL = 0.025
 ROOM = 5.0
 _CELLS = round(ROOM / VOXEL)
 _HEIGHT = round(2.5 / VOXEL)
-TEXTS = (
-    "somewhere to sit", "the lamp", "where can I sleep", "the table by the window", "put the book away", "a plant",
-    "a place to wash my hands", "the screen", "something to eat at", "the red box", "bring the suitcase", "the rug",
-)  # fmt: skip
+LARGE_ROOM = 5409
+"""Rooms seed of the student's, whose recording makes more than 50k student voxels."""
 
 
 def room_keys(rng: np.random.Generator) -> np.ndarray:
@@ -134,35 +138,13 @@ def measure(args: argparse.Namespace) -> dict[str, float]:
     """All figures by name."""
     import torch
 
-    from mllm_for3d_ros.answering.answerer import Answerer
     from mllm_for3d_ros.student.embedding import PASSES
     from mllm_for3d_ros.student.prediction import Student
 
     torch.set_num_threads(args.threads)
     student = Student.load(args.checkpoint, args.device, passes=args.passes or PASSES)
-    small = _fifty_thousand()
-    student.encode(small)
     repeats = 3 if args.quick else 10
-    encodings = [cost(lambda: student.encode(small)) for _ in range(repeats)]
-    scene = student.encode(small)
-    answerer = Answerer(student)
-    texts = TEXTS[: 6 if args.quick else None]
-    answerer.answer(scene, "a warm up", presence_threshold=0.0)
-    answers = [
-        cost(functools.partial(answerer.answer, scene, text, presence_threshold=0.0))
-        for text in texts * (1 if args.quick else 4)
-    ]
-    encode_ms, encode_cpu_ms = np.median(np.array(encodings), axis=0)
-    clock = np.array(answers)
-    results = {
-        "encode_ms_50k": float(encode_ms),
-        "encode_cpu_ms_50k": float(encode_cpu_ms),
-        "voxels_50k": float(len(scene.voxels)),
-        "map_voxels_50k": float(len(small)),
-        "instruction_ms_p50": float(np.median(clock[:, 0])),
-        "instruction_ms_p95": float(np.quantile(clock[:, 0], 0.95)),
-        "instruction_cpu_ms_p50": float(np.median(clock[:, 1])),
-    }
+    results = _answers(student, repeats, 2 if args.quick else 8)
     maps = {name: Updated(student.encode, flat(size)) for name, size in (("500k", 500_000), ("2m", 2_000_000))}
     for _ in range(repeats):
         for kind in ("update", "compared"):
@@ -176,19 +158,49 @@ def measure(args: argparse.Namespace) -> dict[str, float]:
     return results | {"passes": float(args.passes or PASSES), "threads": float(args.threads)}
 
 
-def _fifty_thousand() -> SceneCloud:
-    """Rows of a flat of four rooms that make about 50k student voxels."""
-    whole = flat(0, rooms_wide=2)
-    cells = np.unique(np.floor(whole.points / 0.05).astype(np.int64), axis=0)
-    cut = cells[min(50_000, len(cells) - 1), 0] * 0.05
-    rows = whole.points[:, 0] < cut
-    return SceneCloud(
-        whole.points[rows],
-        whole.colors[rows],
-        whole.normals[rows],
-        whole.weights[rows],
-        whole.last_seen_ns[rows],
-        VOXEL,
+def _answers(student: Student, repeats: int, per_kind: int) -> dict[str, float]:
+    """Costs of encoding a room, and of answering instructions of each kind on it."""
+    from mllm_for3d_ros.answering.answerer import Answerer
+    from mllm_for3d_ros.evaluation.mapped_room import map_room
+    from mllm_for3d_ros.rooms.choice import choose_instructions
+
+    room = map_room(LARGE_ROOM)
+    cloud = _fifty_thousand(room.cloud)
+    answerer = Answerer(student)
+    answerer.warm_up()
+    encodings = [cost(lambda: answerer.encode(cloud)) for _ in range(1 + repeats)][1:]
+    scene = student.encode(cloud)
+    rng = np.random.default_rng(0)
+    asked = choose_instructions(room.recording.room, room.truth, "train", rng, per_class=1, per_kind=per_kind)
+    kinds: dict[str, list[tuple[float, float]]] = {}
+    for one in asked:
+        kinds.setdefault(one.kind, []).append(cost(functools.partial(answerer.answer, scene, one.text)))
+    everything = np.array([figures for costs in kinds.values() for figures in costs])
+    encode_ms, encode_cpu_ms = np.median(np.array(encodings), axis=0)
+    return {
+        "encode_ms_50k": float(encode_ms),
+        "encode_cpu_ms_50k": float(encode_cpu_ms),
+        "voxels_50k": float(len(scene.voxels)),
+        "map_voxels_50k": float(len(cloud)),
+        "instructions": float(len(everything)),
+        "instruction_ms_p50": float(np.median(everything[:, 0])),
+        "instruction_ms_p95": float(np.quantile(everything[:, 0], 0.95)),
+        "instruction_cpu_ms_p50": float(np.median(everything[:, 1])),
+        **{f"instruction_ms_p50_{kind}": float(np.median(np.array(costs)[:, 0])) for kind, costs in kinds.items()},
+    }
+
+
+def _fifty_thousand(cloud: SceneCloud) -> SceneCloud:
+    """Rows of a map that make about 50k student voxels: all on one side of a plane."""
+    across = np.sort(voxelise(cloud).coords[:, 0])
+    rows = cloud.points[:, 0] < across[min(50_000, len(across) - 1)] * STUDENT_VOXEL
+    return replace(
+        cloud,
+        points=cloud.points[rows],
+        colors=cloud.colors[rows],
+        normals=cloud.normals[rows],
+        weights=cloud.weights[rows],
+        last_seen_ns=cloud.last_seen_ns[rows],
     )
 
 

@@ -116,7 +116,7 @@ class _Pass:
         self._program = program
         self._device = device
         self._convolutions = [None if layer.kind == "points" else Convolution(layer, device) for layer in program]
-        self._values = [torch.zeros((1, layer.channels), device=device) for layer in program[:-1]]
+        self._values = [_zeros(1, layer.channels, device) for layer in program[:-1]]
 
     def run(self, inputs: torch.Tensor, works: list[_Work], capacities: list[int]) -> torch.Tensor:
         """Compute the rows of ``works``; ``inputs`` [n, 8] are those of the first. Returns the last layer's rows."""
@@ -124,7 +124,7 @@ class _Pass:
         for index, (layer, work) in enumerate(zip(self._program, works, strict=True)):
             result = self._compute(index, layer, work, inputs)
             if index < len(self._values):
-                values = self._values[index] = _grown(self._values[index], capacities[layer.level])
+                values = self._values[index] = _grown(self._values[index], capacities[layer.level], self._device)
                 values.index_copy_(0, self._rows(work.rows), result)
                 values.index_fill_(0, self._rows(work.gone), 0.0)
         return result
@@ -152,9 +152,16 @@ class _Pass:
         return x
 
 
-def _grown(values: torch.Tensor, size: int) -> torch.Tensor:
+def _zeros(rows: int, channels: int, device: str) -> torch.Tensor:
+    """[rows, channels] of 0; on the CPU from NumPy, which leaves pages that nobody writes to untouched."""
+    if device == "cpu":
+        return torch.from_numpy(np.zeros((rows, channels), np.float32))
+    return torch.zeros((rows, channels), device=device)
+
+
+def _grown(values: torch.Tensor, size: int, device: str) -> torch.Tensor:
     if len(values) >= size:
         return values
-    larger = values.new_zeros((size, values.shape[1]))
+    larger = _zeros(size, values.shape[1], device)
     larger[: len(values)] = values
     return larger
