@@ -25,7 +25,8 @@ class TrainConfig:
 
     data: folders with label stores. output: folder for the model and its logs. name: of the model's files.
     network: one of ``network.NETWORKS``. start: "shipped", "nothing", or a student's .safetensors to go on from.
-    concepts: of a query projector that starts from nothing. held_out: one scene in so many is kept for the
+    concepts: of a query projector that starts from nothing. settle: whether instructions that mean different things
+    settle their claims first, see ``rivalry``; needs a start. held_out: one scene in so many is kept for the
     thresholds. epochs: instead of steps. device: "auto", "cuda" or "cpu". save_every: steps. licence: of the
     weights, for the card.
     """
@@ -36,6 +37,7 @@ class TrainConfig:
     network: str = COMPACT
     start: str = SHIPPED
     concepts: int = 64
+    settle: bool = True
     held_out: int = 16
     epochs: float | None = None
     device: str = "auto"

@@ -13,11 +13,13 @@ import torch
 from mllm_for3d_ros.assets import models_dir
 from mllm_for3d_ros.checkpoint import fill_module, load_checkpoint, save_checkpoint
 from mllm_for3d_ros.errors import TrainingError
+from mllm_for3d_ros.language.sentence_encoder import SentenceEncoder
 from mllm_for3d_ros.student.config import NOTHING, SHIPPED, TrainConfig
 from mllm_for3d_ros.student.distributed import World, join_world
 from mllm_for3d_ros.student.fitting import Fitted, Place, fit, split
 from mllm_for3d_ros.student.network import NETWORKS, StudentNetwork
 from mllm_for3d_ros.student.prediction import CHECKPOINT
+from mllm_for3d_ros.student.rivalry import Meaning
 from mllm_for3d_ros.student.settings import StudentSettings
 from mllm_for3d_ros.student.store_scenes import find_stores, kept_scenes, store_teachers
 
@@ -41,8 +43,11 @@ def train_from_stores(config: TrainConfig, command: str) -> Path | None:
         if world.leads and world.note:
             print(world.note)
         stores = find_stores(config.data)
-        paths = _scenes(stores, config.output / "scenes", world)
         network, start = start_network(config)
+        meaning = None
+        if config.settle and config.start != NOTHING:
+            meaning = Meaning(network.projector, SentenceEncoder.load())
+        paths = _scenes(stores, config.output / "scenes", meaning, world)
         used, kept_out = split(paths, config.held_out)
         settings = config.settings(len(used), world.size)
         place = Place(config.output, config.name, config.tensorboard, config.save_every)
@@ -91,14 +96,14 @@ def command_line(arguments: Sequence[str]) -> str:
     return shlex.join(["mllm-for3d", *arguments])
 
 
-def _scenes(stores: Sequence[Path], cache: Path, world: World) -> list[Path]:
+def _scenes(stores: Sequence[Path], cache: Path, meaning: Meaning | None, world: World) -> list[Path]:
     """Training scenes of the stores; the first process makes those that are missing, the others wait for it."""
     if world.leads:
-        paths = kept_scenes(stores, cache)
+        paths = kept_scenes(stores, cache, meaning)
         world.wait()
         return paths
     world.wait()
-    return kept_scenes(stores, cache)
+    return kept_scenes(stores, cache, meaning)
 
 
 def _card(
@@ -117,6 +122,7 @@ def _card(
         "processes": world.size,
         "data": f"{fitted.scenes} scenes of label stores, {kept_out} more for the thresholds",
         "stores": [str(store) for store in stores],
+        "settled": config.settle and config.start != NOTHING,
         "labels": f"pseudo-labels of {', '.join(store_teachers(stores))}",
         "thresholds": fitted.thresholds,
         "pseudo_label_figures": fitted.figures,

@@ -6,10 +6,15 @@ marks the same place more surely, and the two answers together tell that there i
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+import torch
 
+from mllm_for3d_ros.language.sentence_encoder import SentenceEncoder
+from mllm_for3d_ros.language.text_head import TextHead
 from mllm_for3d_ros.student.scene_store import LABEL_SCALE, UNSEEN, TrainingScene
 
 SHARPNESS = 8
@@ -18,6 +23,29 @@ STRONGEST = 10
 """Voxels of 5 cm whose mean claim tells whether the thing is there: few, for a cup has no more."""
 SURE = 0.6
 """Mean claim from which a thing counts as there for certain; half of it is the limit to "not there"."""
+OVERLAP = 0.3
+"""Bhattacharyya coefficient of two instructions' attention from which they may mean the same thing."""
+
+
+class Meaning:
+    """Tells which instructions may mean the same thing, by a trained query projector's attention over its concepts.
+
+    key: 16 hexadecimal digits that follow from the projector.
+    """
+
+    def __init__(self, projector: TextHead, encoder: SentenceEncoder) -> None:
+        self._projector, self._encoder = projector, encoder
+        digest = hashlib.sha256()
+        for name, values in sorted(projector.state_dict().items()):
+            digest.update(name.encode() + values.float().cpu().numpy().tobytes())
+        self.key = digest.hexdigest()[:16]
+
+    def alike(self, texts: Sequence[str]) -> np.ndarray:
+        """[Q, Q] bool, symmetrical; every text is like itself."""
+        with torch.inference_mode():
+            root = self._projector.attention(torch.from_numpy(self._encoder.encode(texts))).sqrt()
+        overlap: np.ndarray = (root @ root.T).numpy() >= OVERLAP
+        return overlap | np.eye(len(texts), dtype=bool)
 
 
 def settled(scene: TrainingScene, alike: np.ndarray) -> TrainingScene:

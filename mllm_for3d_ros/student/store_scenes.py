@@ -12,6 +12,7 @@ from tqdm import tqdm
 from mllm_for3d_ros.errors import LabelStoreError, TrainingError
 from mllm_for3d_ros.lifting.feature_file import FEATURES_FILE, read_features
 from mllm_for3d_ros.lifting.label_store import SCENE_FILE, LabelStore
+from mllm_for3d_ros.student.rivalry import Meaning, settled
 from mllm_for3d_ros.student.scene_store import TrainingScene, scene_of_labels
 from mllm_for3d_ros.student.voxels import STUDENT_VOXEL, StudentVoxels, voxelise
 from mllm_for3d_ros.types import PseudoLabel
@@ -37,11 +38,11 @@ def find_stores(folders: Sequence[Path]) -> list[Path]:
     return list(dict.fromkeys(found))
 
 
-def kept_scenes(stores: Sequence[Path], cache: Path) -> list[Path]:
+def kept_scenes(stores: Sequence[Path], cache: Path, meaning: Meaning | None = None) -> list[Path]:
     """Files in ``cache`` with the training scenes of ``stores``; those that are missing are made.
 
     A file is named by what its store holds, so that it is made anew when the store has changed. Stores without
-    labels are left out.
+    labels are left out. With ``meaning``, the claims of a scene's instructions are settled (see ``rivalry``).
 
     Raises:
         LabelStoreError: a store is damaged.
@@ -53,9 +54,11 @@ def kept_scenes(stores: Sequence[Path], cache: Path) -> list[Path]:
         store = LabelStore.open(folder)
         if not store.instructions:
             continue
-        path = cache / f"{content_key(folder)}.npz"
+        path = cache / f"{content_key(folder)}{f'_{meaning.key}' if meaning else ''}.npz"
         if not path.exists():
-            convert(store).save(path)
+            scene = convert(store)
+            scene = settled(scene, meaning.alike(store.instructions)) if meaning else scene
+            scene.save(path)
         paths.append(path)
     if not paths:
         raise TrainingError(f"none of the {len(stores)} label stores has a label; go on with mllm-for3d label")

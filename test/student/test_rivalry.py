@@ -1,11 +1,14 @@
 """Claims of a scene's instructions settled among themselves."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from mllm_for3d_ros.student.rivalry import settled
+from mllm_for3d_ros.student.config import TrainConfig
+from mllm_for3d_ros.student.from_stores import start_network
+from mllm_for3d_ros.student.rivalry import Meaning, settled
 from mllm_for3d_ros.student.scene_store import LABEL_SCALE, UNSEEN, TrainingScene
 
 VOXELS = 40
@@ -76,3 +79,13 @@ def test_a_scene_without_voxels_has_nothing():
 def test_a_table_of_another_shape_is_refused():
     with pytest.raises(ValueError, match=r"\[1, 1\]"):
         settled(scene(claim(0, 20, 0.9)), np.eye(2, dtype=bool))
+
+
+def test_what_texts_mean_is_known_from_the_projector_of_the_start(encoder):
+    network, _ = start_network(TrainConfig((Path("a"),)))
+    meaning = Meaning(network.projector, encoder)
+    texts = ["the sofa", "where is the couch?", "the suitcase", "a box"]
+    alike = meaning.alike(texts)
+    assert alike[0, 1] and not alike[0, 2] and not alike[2, 3]
+    assert (alike == alike.T).all() and alike.diagonal().all()
+    assert meaning.key == Meaning(network.projector, encoder).key

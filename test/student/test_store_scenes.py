@@ -1,5 +1,7 @@
 """Label stores as training scenes."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from label_store_scene import TEXTS, toy_store
@@ -70,6 +72,24 @@ def test_a_store_is_converted_once_and_again_when_it_has_changed(tmp_path):
     store.write(PseudoLabel(TEXTS[0], 1 - old.probability, *values), [])
     (second,) = kept_scenes([store.folder], tmp_path / "cache")
     assert second != first and 0.75 in TrainingScene.load(second).presence
+
+
+def test_claims_are_settled_where_meanings_are_known(tmp_path):
+    class Different:
+        key = "different"
+
+        def alike(self, texts):
+            return np.eye(len(texts), dtype=bool)
+
+    store = toy_store(tmp_path / "store")
+    (plain,) = kept_scenes([store.folder], tmp_path / "cache")
+    old = store.read(TEXTS[0]).label
+    store.write(replace(old, instruction="a weaker claim", probability=0.4 * old.probability), [])
+    (kept,) = kept_scenes([store.folder], tmp_path / "cache", Different())
+    scene = TrainingScene.load(kept)
+    assert kept != plain and kept.stem.endswith("_different")
+    assert scene.presence[scene.texts.tolist().index("a weaker claim")] < 0.2
+    assert scene.presence[0] == 1.0
 
 
 def test_stores_are_found_below_folders(tmp_path):
