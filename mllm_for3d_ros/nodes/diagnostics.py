@@ -28,13 +28,13 @@ class Diagnostics:
 
     def publish(self) -> None:
         """Publish now."""
-        problems = list(self._problems())
+        figures, problems = self._figures(), list(self._problems())
         status = DiagnosticStatus(
             level=DiagnosticStatus.WARN if problems else DiagnosticStatus.OK,
             name=self._node.get_fully_qualified_name().lstrip("/"),
-            message="; ".join(problems) or "running",
+            message="; ".join(problems) or str(figures.get("state", "running")),
             hardware_id="",
-            values=[KeyValue(key=key, value=str(value)) for key, value in self._figures().items()],
+            values=[KeyValue(key=key, value=str(value)) for key, value in figures.items()],
         )
         message = DiagnosticArray(status=[status])
         message.header.stamp = self._node.get_clock().now().to_msg()

@@ -59,7 +59,7 @@ class MappingNode(Node):
 
     def __init__(self, **arguments: Any) -> None:
         super().__init__("mapping_node", **arguments)
-        self._p: dict[str, Any] = declare(self, PARAMETERS)
+        self._p = declare(self, PARAMETERS)
         self._map = VoxelMap(
             self._p["voxel_size"], self._p["min_depth"], self._p["max_depth"], frame_id=self._p["map_frame"]
         )

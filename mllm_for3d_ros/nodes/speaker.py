@@ -19,7 +19,7 @@ class Speaker:
     def __init__(
         self, say: Callable[[str], object], period_s: float = 5.0, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self._say, self._period, self._clock = say, period_s, clock
+        self._say, self.period_s, self._clock = say, period_s, clock
         self._last: dict[str, float] = {}
         self._silent: dict[str, int] = {}
         self._lock = threading.Lock()
@@ -28,7 +28,7 @@ class Speaker:
         """Say ``text`` unless something with this ``key`` was said within the period; True if said."""
         with self._lock:
             now = self._clock()
-            if key in self._last and now - self._last[key] < self._period:
+            if key in self._last and now - self._last[key] < self.period_s:
                 self._silent[key] = self._silent.get(key, 0) + 1
                 return False
             self._last[key] = now
