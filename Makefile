@@ -51,4 +51,4 @@ clean: ## remove what builds and runs leave behind, and keep .venv
 	@find . -path ./.venv -prune -o -type d -name __pycache__ -print0 | xargs -0r rm -rf
 
 distclean: clean ## remove .venv and the generated messages too
-	@rm -rf .venv .setup.lock mllm_for3d_ros/{msg,srv,action} mllm_for3d_ros/*.so mllm_for3d_ros/student/sparse/*.so interfaces/tf2_msgs/tf2_msgs/{msg,*.so}
+	@rm -rf .venv .setup.lock mllm_for3d_ros/{msg,srv,action} mllm_for3d_ros/*.so mllm_for3d_ros/student/sparse/*.so interfaces/*/*_msgs/{msg,*.so}
