@@ -38,7 +38,7 @@ class Change(enum.Enum):
 
 @dataclass(frozen=True)
 class Parameter:
-    """A parameter: numbers lie between ``low`` and ``high``, texts among ``choices``; lists have the default's length."""
+    """A parameter: numbers lie between ``low`` and ``high``, texts among ``choices``; lists as long as the default."""
 
     name: str
     default: Value
