@@ -99,7 +99,7 @@ def test_interface_constants_are_frozen(name: str) -> None:
 
 @pytest.mark.parametrize("path", [p for p in INTERFACES if p.suffix != ".action"], ids=lambda p: p.name)
 def test_every_line_of_an_interface_is_explained(path: Path) -> None:
-    bare = [line for line in path.read_text().splitlines() if line.strip(" -") and "#" not in line]
+    bare = [line for line in path.read_text().splitlines() if line.strip(" -\n") and "#" not in line]
     assert bare == []
 
 
@@ -140,7 +140,7 @@ def test_cmake_builds_the_same_interfaces_and_installs_the_same_scripts() -> Non
     cmake = (ROOT / "CMakeLists.txt").read_text()
     named = set(re.findall(r"^  ((?:msg|srv|action)/\w+\.\w+)$", cmake, flags=re.MULTILINE))
     assert named == {path.relative_to(ROOT).as_posix() for path in INTERFACES}
-    installed = re.search(r"install\(PROGRAMS (.*?) DESTINATION", cmake)
+    installed = re.search(r"install\(PROGRAMS([^)]*?)DESTINATION lib/", cmake)
     assert installed is not None
     assert set(installed[1].split()) == {f"scripts/{p.name}" for p in (ROOT / "scripts").iterdir()}
 
