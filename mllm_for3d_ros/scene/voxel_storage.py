@@ -3,7 +3,7 @@
 A voxel is one row of 64 bytes, seen through two views of the same memory:
 
 * ``rows`` [capacity, 16] float32: 0-2 sum of w·offset inside the voxel (voxel units), 3-5 sum of
-  w·rgb, 6-8 sum of w·normal, 9 sum of w, 10 and 11 unused;
+  w·rgb, 6-8 sum of w·normal, 9 sum of w, 10 how often in a row the voxel was seen through, 11 unused;
 * ``words`` [capacity, 8] int64: 6 the key (3 x 21 bits), 7 the stamp of the last observation in ns.
 
 The hash table holds row numbers only (int32, -1 where empty, linear probing); keys are compared in
@@ -24,6 +24,7 @@ ROW_FLOATS = 16
 KEY_WORD = 6
 STAMP_WORD = 7
 WEIGHT = 9
+SEEN_THROUGH = 10
 
 OPTIONS = {
     "cache": True,
@@ -75,6 +76,7 @@ def add_to_row(row, a0, a1, a2, a3, a4, a5, a6, a7, a8, a9, max_weight):  # type
     row[7] += a7
     row[8] += a8
     row[9] += a9
+    row[SEEN_THROUGH] = f32(0)
     if row[WEIGHT] > max_weight:
         for i in range(WEIGHT + 1):
             row[i] *= f32(0.5)
