@@ -21,6 +21,7 @@ from geometry_msgs.msg import Quaternion, Transform, TransformStamped, Vector3
 from rclpy.node import Node
 from rclpy.serialization import serialize_message
 from sensor_msgs.msg import CameraInfo, Image
+from tf2_msgs.msg import TFMessage
 
 from bench.soak.process import run_until_stopped
 from mllm_for3d_ros.nodes.conversion import NANOSECONDS, header_message, image_message, time_message
@@ -28,7 +29,6 @@ from mllm_for3d_ros.nodes.parameters import LATCHED, qos
 from mllm_for3d_ros.recording.transforms import matrix_to_quaternion
 from mllm_for3d_ros.rooms.recording import RoomsRecording
 from mllm_for3d_ros.types import Frame
-from tf2_msgs.msg import TFMessage
 
 TICK_HZ, IMAGE_HZ = 100, 30
 WIDTH, HEIGHT = 640, 480

@@ -15,11 +15,11 @@ from typing import Any
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo, Image
+from tf2_msgs.msg import TFMessage
 
 from bench.soak.camera import COLOR_TOPIC, DEPTH_TOPIC, INFO_TOPIC
 from bench.soak.process import run_until_stopped
 from mllm_for3d_ros.nodes.parameters import qos
-from tf2_msgs.msg import TFMessage
 
 _SPIN_S = 0.2
 

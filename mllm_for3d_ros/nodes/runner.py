@@ -10,7 +10,7 @@ from types import FrameType
 from typing import Any
 
 import rclpy
-from rclpy.executors import SingleThreadedExecutor
+from rclpy.executors import Executor, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
@@ -22,12 +22,17 @@ _SPIN_S = 0.2
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
-def run_node(make_node: Callable[[], Node], argv: Sequence[str] | None = None) -> int:
+def run_node(
+    make_node: Callable[[], Node],
+    argv: Sequence[str] | None = None,
+    make_executor: Callable[[], Executor] = SingleThreadedExecutor,
+) -> int:
     """Run a node made by ``make_node`` until it is told to stop.
 
     Args:
         make_node: called once ROS is up; an MLLMFor3DError of it, or of the node's start, is logged as one line.
         argv: ROS arguments; None takes those of the process.
+        make_executor: called once ROS is up; what it makes spins the node.
 
     Returns:
         0 after SIGINT or SIGTERM, 1 if the node could not be made or started.
@@ -41,11 +46,12 @@ def run_node(make_node: Callable[[], Node], argv: Sequence[str] | None = None) -
         signal.signal(number, request_stop)
     rclpy.init(args=list(sys.argv if argv is None else argv), signal_handler_options=SignalHandlerOptions.NO)
     node: Any = None
+    executor = make_executor()
     try:
         node = make_node()
         if isinstance(node, ManagedNode):
             node.start()
-        _spin(node, stop)
+        _spin(node, stop, executor)
         return 0
     except MLLMFor3DError as error:
         logger = node.get_logger() if node else rclpy.logging.get_logger(sys.argv[0].rsplit("/", 1)[-1])
@@ -56,12 +62,13 @@ def run_node(make_node: Callable[[], Node], argv: Sequence[str] | None = None) -
             signal.signal(number, signal.SIG_IGN)
         if node is not None:
             node.close()
+        executor.shutdown(timeout_sec=1.0)  # after close(), which ends what callbacks in its threads may be doing
+        if node is not None:
             node.destroy_node()
         rclpy.try_shutdown()
 
 
-def _spin(node: Node, stop: threading.Event) -> None:
-    executor = SingleThreadedExecutor()
+def _spin(node: Node, stop: threading.Event, executor: Executor) -> None:
     executor.add_node(node)
     speaker = Speaker(node.get_logger().error)
     while not stop.is_set():
@@ -71,4 +78,3 @@ def _spin(node: Node, stop: threading.Event) -> None:
             speaker.error("spin", error)
             stop.wait(0.01)
     executor.remove_node(node)
-    executor.shutdown(timeout_sec=1.0)
