@@ -16,12 +16,21 @@ from mllm_for3d_ros.types import SceneCloud
 
 @dataclass(frozen=True)
 class EncodedMap:
-    """A map that instructions can be answered on: the answerer's scene, and the cloud it was made from."""
+    """A map that instructions can be answered on.
+
+    scene: the answerer's. cloud: what it was made from. stamp_ns: of its newest observation. seconds: that
+    unpacking and encoding took.
+    """
 
     scene: Any
     cloud: SceneCloud
     stamp_ns: int
     seconds: float
+
+    @property
+    def version(self) -> int:
+        """Grows within an epoch."""
+        return self.cloud.version
 
 
 class EpochCounter:
