@@ -197,6 +197,6 @@ def test_ros_pins_of_build_and_run_time_are_those_of_the_lock() -> None:
     assert {f"{name}=={version}" for name, version in pins} <= lock
 
 
-def test_ci_calls_make_test() -> None:
+def test_ci_runs_the_tests_and_the_robot_s_build() -> None:
     assert (ROOT / ".ci/run").stat().st_mode & 0o111
-    assert "make test" in (ROOT / ".ci/run").read_text()
+    assert (ROOT / ".ci/run").read_text().splitlines()[-2:] == ["make test", "make colcon"]
