@@ -9,7 +9,7 @@ from typing import Any
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.node import Node
 
-from mllm_for3d_ros.nodes.diagnostics import Diagnostics
+from mllm_for3d_ros.nodes.diagnostics import Diagnostics, Part, memory_mib
 from mllm_for3d_ros.nodes.parameters import Change, Parameter, Parameters
 from mllm_for3d_ros.nodes.speaker import Speaker, describe
 
@@ -17,6 +17,7 @@ COMMON_PARAMETERS = (
     Parameter("autostart", True, "Configure and activate at start, without a lifecycle manager", change=Change.NEVER),
     Parameter("warn_period", 5.0, "Seconds between two warnings of one kind", 0.1, 3600.0, change=Change.ALWAYS),
 )
+_RECENT_S = 5.0
 _ENTITIES = ("publisher", "subscription", "service", "client", "timer")
 
 
@@ -47,7 +48,7 @@ class ManagedNode(LifecycleNode):
         self.parameters = Parameters(self, table, self.contradiction, lambda: self._configured is not None)
         self.speaker = Speaker(self.get_logger().warning, self.parameters["warn_period"])
         self.add_post_set_parameters_callback(lambda changes: self.parameters_changed({c.name for c in changes}))
-        self._diagnostics = Diagnostics(self, self._all_figures, self._all_problems)
+        self._diagnostics = Diagnostics(self, self._all_figures, self._all_problems, self._all_parts)
 
     def configure(self, scope: ExitStack) -> None:
         """Make what lives until cleanup."""
@@ -69,7 +70,11 @@ class ManagedNode(LifecycleNode):
         return {}
 
     def problems(self) -> Sequence[str]:
-        """Lines that make the diagnostics a warning; called while active."""
+        """Lines that make the diagnostics a warning; called while active. By default what there was to warn of."""
+        return self.speaker.recent(_RECENT_S)
+
+    def parts(self) -> Sequence[Part]:
+        """Further rows of the diagnostics, such as the inputs; called while active."""
         return ()
 
     @property
@@ -153,10 +158,14 @@ class ManagedNode(LifecycleNode):
             scope.close()
 
     def _all_figures(self) -> Mapping[str, object]:
-        return {"state": self.state} | (dict(self.figures()) if self._configured is not None else {})
+        own = self.figures() if self._configured is not None else {}
+        return {"state": self.state, "memory_mib": f"{memory_mib():.0f}"} | dict(own)
 
     def _all_problems(self) -> Sequence[str]:
         return self.problems() if self._active is not None else ()
+
+    def _all_parts(self) -> Sequence[Part]:
+        return self.parts() if self._active is not None else ()
 
 
 def _result(scope: ExitStack | None) -> TransitionCallbackReturn:

@@ -35,16 +35,15 @@ class VoxelRows:
     def __init__(self, capacity: int, limit: int) -> None:
         self.limit = max(limit, _LEAST_VOXELS)
         self.count = 0
-        self._allocate(min(power_of_two(capacity), self.limit))
+        self._allocate(min(power_of_two(capacity), self.limit), np.empty((0, storage.ROW_FLOATS), np.float32))
 
-    def _allocate(self, capacity: int) -> None:
-        rows = _aligned_rows(capacity)
-        table = np.full(power_of_two(capacity * _TABLE_PER_VOXEL), -1, dtype=np.int32)
-        words = rows.view(np.int64)
-        if self.count:
-            rows[: self.count] = self.rows[: self.count]
-            storage.rehash(words, self.count, table)
-        self.rows, self.words, self.table = rows, words, table
+    def _allocate(self, capacity: int, kept: np.ndarray) -> None:
+        """Room for ``capacity`` voxels, with ``kept`` [count, 16] as the first."""
+        self.rows = _aligned_rows(capacity)
+        self.words = self.rows.view(np.int64)
+        self.table = np.full(power_of_two(capacity * _TABLE_PER_VOXEL), -1, dtype=np.int32)
+        self.rows[: self.count] = kept
+        storage.rehash(self.words, self.count, self.table)
 
     @property
     def nbytes(self) -> int:
@@ -59,7 +58,7 @@ class VoxelRows:
         """Make room for so many more voxels; False if the limit is reached."""
         wanted = min(max(2 * len(self.rows), power_of_two(self.count + voxels)), self.limit)
         if wanted > len(self.rows):
-            self._allocate(wanted)
+            self._allocate(wanted, self.rows[: self.count])
         return self.has_room(voxels)
 
     def remove(self, doomed: np.ndarray) -> int:

@@ -1,0 +1,115 @@
+"""Pairs of image messages to frames: decoded, without the robot, rectified, colour brought to the pixels of depth."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from mllm_for3d_ros.errors import RecordingError
+from mllm_for3d_ros.nodes.conversion import stamp_ns
+from mllm_for3d_ros.nodes.inputs.camera import Camera, source_pixels
+from mllm_for3d_ros.nodes.inputs.decoding import Decoder
+from mllm_for3d_ros.nodes.inputs.resampling import resample_color, resample_depth
+from mllm_for3d_ros.nodes.inputs.self_filter import hide_box, hide_mask
+from mllm_for3d_ros.types import Frame
+
+_ASPECT = 0.01  # by this share may the aspect ratios of colour and registered depth differ
+
+
+@dataclass(frozen=True)
+class Robot:
+    """What of the images is the robot itself.
+
+    mask: [H, W] bool in pixels of the depth image, or None. box: [2, 3] m, least and greatest x, y, z in
+    the frame ``box_frame``, or None.
+    """
+
+    mask: np.ndarray | None = None
+    box: np.ndarray | None = None
+    box_frame: str = ""
+
+
+class FrameReader:
+    """Makes frames of messages. Colour and depth must be seen from one place: depth registered to colour.
+
+    Args:
+        color: decoder of colour messages.
+        depth: decoder of depth messages.
+        robot: left out of the depth.
+    """
+
+    def __init__(self, color: Decoder, depth: Decoder, robot: Robot) -> None:
+        self._decode_color, self._decode_depth, self._robot = color, depth, robot
+        self._maps: tuple[Camera, Camera, _Maps] | None = None
+
+    def read(
+        self,
+        color: Any,
+        depth: Any,
+        camera: Camera,
+        camera_to_map: np.ndarray,
+        camera_to_box: Callable[[], np.ndarray],
+    ) -> Frame:
+        """A frame with the stamp of colour and the size of depth.
+
+        Args:
+            color: message for its decoder.
+            depth: the same.
+            camera: of the colour image.
+            camera_to_map: [4, 4].
+            camera_to_box: gives the transform to the frame of the robot's box; called if there is one.
+
+        Raises:
+            RecordingError: an encoding is not supported, data is missing, or sizes do not match.
+        """
+        rgb, metres = self._decode_color(color), self._decode_depth(depth)
+        _check_sizes(rgb, metres, camera)
+        if self._robot.mask is not None:
+            hide_mask(metres, self._robot.mask)
+        depth_camera = camera.resized(metres.shape[1], metres.shape[0])
+        if camera.distortion or rgb.shape[:2] != metres.shape:
+            rgb, metres = self._resample(rgb, metres, camera, depth_camera)
+        if self._robot.box is not None:
+            hide_box(metres, depth_camera.intrinsics, camera_to_box(), self._robot.box)
+        return Frame(stamp_ns(color.header.stamp), rgb, metres, depth_camera.intrinsics, camera_to_map)
+
+    def _resample(
+        self, rgb: np.ndarray, metres: np.ndarray, camera: Camera, depth_camera: Camera
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Both images as a pinhole camera with depth's pixels sees them."""
+        if self._maps is None or self._maps[:2] != (camera, depth_camera):
+            self._maps = camera, depth_camera, _Maps(camera, depth_camera)
+        maps = self._maps[2]
+        out = np.empty((*metres.shape, 3), np.uint8)
+        resample_color(rgb, maps.color, out)
+        if maps.depth is not None:
+            straight = np.empty_like(metres)
+            resample_depth(metres, maps.depth, straight)
+            metres = straight
+        return out, metres
+
+
+class _Maps:
+    """Where each pixel of the frame lies in the images: [H, W, 2] float32; depth None where it stays as it is."""
+
+    def __init__(self, camera: Camera, depth_camera: Camera) -> None:
+        self.color = source_pixels(depth_camera.intrinsics, camera)
+        self.depth = source_pixels(depth_camera.intrinsics, depth_camera) if depth_camera.distortion else None
+
+
+def _check_sizes(rgb: np.ndarray, metres: np.ndarray, camera: Camera) -> None:
+    wanted = camera.intrinsics
+    (height, width), (rows, columns) = rgb.shape[:2], metres.shape
+    if (height, width) != (wanted.height, wanted.width):
+        raise RecordingError(
+            f"sizes do not match: the colour image is {width}x{height} but camera_info says "
+            f"{wanted.width}x{wanted.height}; remap camera_info to that of the colour image"
+        )
+    if not rows or not columns or abs(columns * height / (rows * width) - 1) > _ASPECT:
+        raise RecordingError(
+            f"sizes do not match: the depth image is {columns}x{rows}, which has not the shape of colour's "
+            f"{width}x{height}; use depth that is registered (aligned) to colour"
+        )
