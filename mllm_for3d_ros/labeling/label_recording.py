@@ -12,9 +12,11 @@ from pathlib import Path
 from mllm_for3d_ros.labeling.parts import MappedPart, map_parts
 from mllm_for3d_ros.labeling.progress import Stage, Tracker
 from mllm_for3d_ros.labeling.proposals import Proposals
+from mllm_for3d_ros.labeling.scene_features import write_scene_features
 from mllm_for3d_ros.labeling.settings import Asked, LabelSettings
 from mllm_for3d_ros.labeling.stopwatch import Stopwatch
 from mllm_for3d_ros.labeling.stores import Stores, Whole
+from mllm_for3d_ros.lifting.feature_file import FEATURES_FILE
 from mllm_for3d_ros.lifting.label_scene import label_scene
 from mllm_for3d_ros.lifting.label_store import LabelStore, Provenance
 from mllm_for3d_ros.lifting.lift_scene import prepare_scene
@@ -128,12 +130,13 @@ class _Work:
         self._written = 0
 
     def is_done(self, number: int) -> bool:
-        """Whether a part has all its labels."""
+        """Whether a part has all its labels, and the features that are written last."""
         wanted: list[Asked] | None = self._asked
         if self._proposals is not None:
             known = self._proposals.known(self._stores.part_folder(number))
             wanted = None if known is None else _merged(self._asked, known)
-        return wanted is not None and not {one.text for one in wanted} - set(self._stores.labels_in(number))
+        missing = wanted is None or {one.text for one in wanted} - set(self._stores.labels_in(number))
+        return not missing and (self._stores.part_folder(number) / FEATURES_FILE).is_file()
 
     def label(self, mapped: MappedPart) -> None:
         """Label one scene."""
@@ -161,6 +164,8 @@ class _Work:
                 store.write(labelled.label, labelled.views, one.kind, records)
             self._written += 1
             self._tracker.labels(count, len(todo))
+        with self.stopwatch("features"):
+            write_scene_features(store, scene, views, self._teacher)
 
     def outcome(self, source: str, frames: int, left_out: dict[str, int]) -> RecordingRun:
         """What it came to."""

@@ -1,6 +1,6 @@
 """Lifted 2D features beside the labels of a store: features.safetensors, optional.
 
-features [N, D] float16   mean over the views that see a voxel, 0 where none does
+features [N, D] float16   mean over the views that see a voxel, 0 where none does; D is 0 if the teacher gives none
 seen [N] uint8            1 where some view sees it
 """
 

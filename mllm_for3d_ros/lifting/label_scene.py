@@ -144,23 +144,24 @@ def settled(label: PseudoLabel, coverage: float) -> bool:
     return label.presence >= 1 - SURE and bool(open_ < _UNDECIDED * possible)
 
 
-def lift_features(scene: LiftScene, views: Sequence[int], maps: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+def lift_features(scene: LiftScene, maps: Iterable[tuple[int, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
     """2D features lifted to the points.
 
     Args:
         scene: N points.
-        views: rows of ``scene.visibility``.
-        maps: [D, h, w] of each of those views, the whole image each.
+        maps: rows of ``scene.visibility``, each with features [D, h, w] of the whole view; one pair at a time is kept.
 
     Returns:
-        [N, D] float32 mean over the views that see a point, and [N] int32 how many do.
+        [N, D] float32 mean over the views that see a point (D is 0 without maps), and [N] int32 how many do.
     """
-    dimension = maps[0].shape[0] if len(maps) else 0
-    total, seen = np.zeros((len(scene), dimension), np.float32), np.zeros(len(scene), np.int32)
-    for index, feature_map in zip(views, maps, strict=True):
+    total, seen = np.zeros((len(scene), 0), np.float32), np.zeros(len(scene), np.int32)
+    for index, feature_map in maps:
+        if not total.shape[1]:
+            total = np.zeros((len(scene), len(feature_map)), np.float32)
         view = scene.visibility[index]
         rows = view.v * feature_map.shape[1] // view.size[0]
         columns = view.u * feature_map.shape[2] // view.size[1]
         total[view.indices] += feature_map[:, rows, columns].T
         seen[view.indices] += 1
-    return total / np.maximum(seen, 1)[:, None], seen
+    total /= np.maximum(seen, 1)[:, None]
+    return total, seen

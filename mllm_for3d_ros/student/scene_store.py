@@ -118,7 +118,7 @@ def make_scene(seed: int, teacher: CompactTeacher, bank: tuple[Phrase, ...]) -> 
     texts, settings = [bank[row].text for row in room.phrases], LiftSettings(views=len(views))
     lifted = [one.label for one in label_scene(scene, views, teacher, texts, settings)]
     maps = [answer.features for answer in teacher.answer(views, texts[0]) if answer.features is not None]
-    features, seen = lift_features(scene, range(len(maps)), maps)
+    features, seen = lift_features(scene, enumerate(maps))
     return scene_of_labels(voxels, room.phrases, lifted, features, seen > 0, teacher.token_dim)
 
 

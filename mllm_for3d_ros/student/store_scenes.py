@@ -133,7 +133,7 @@ def _carried(label: PseudoLabel, voxels: StudentVoxels, weights: np.ndarray) -> 
 def _features(store: LabelStore, voxels: StudentVoxels, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Lifted 2D features [M, D] and which voxels have some; D is 0 if the store has none."""
     stored = read_features(store.folder, store.voxels)
-    if stored is None:
+    if stored is None or not stored[0].shape[1]:
         return np.zeros((len(voxels), 0)), np.zeros(len(voxels), bool)
     features, seen = stored
     means = mean_in_voxels(features.astype(np.float32), weights * seen, voxels)

@@ -9,6 +9,7 @@ from mllm_for3d_ros.errors import LabelStoreError
 from mllm_for3d_ros.labeling.label_recording import label_recording
 from mllm_for3d_ros.labeling.progress import Cancelled, Progress, Stage, Tracker
 from mllm_for3d_ros.labeling.settings import Asked, LabelSettings
+from mllm_for3d_ros.lifting.feature_file import FEATURES_FILE, read_features
 from mllm_for3d_ros.lifting.label_store import LabelStore
 
 
@@ -28,7 +29,7 @@ def label(tmp_path, *texts, teacher=None, folder="store", settings=None, tracker
 def test_the_red_patch_is_labelled_and_nothing_else(tmp_path):
     run = label(tmp_path, "the red thing")
     assert (run.frames, run.written, run.kept) == (6, 1, 0)
-    assert set(run.seconds) == {"opening", "mapping", "preparing", "labelling", "writing"}
+    assert set(run.seconds) == {"opening", "mapping", "preparing", "labelling", "writing", "features"}
     store = LabelStore.open(run.stores[0])
     stored = store.read("the red thing")
     cloud = store.cloud()
@@ -79,6 +80,32 @@ def test_an_interrupted_run_ends_with_the_same_files(tmp_path):
         label(tmp_path, *texts, folder="parts", tracker=Tracker(1, stop_after_two, lambda: stop))
     assert label(tmp_path, *texts, folder="parts").written == 1
     assert files(tmp_path / "parts") == files(tmp_path / "whole")
+
+
+def test_the_features_of_the_views_are_lifted_beside_the_labels(tmp_path):
+    label(tmp_path, "a blue thing", "the red thing")
+    store = LabelStore.open(tmp_path / "store")
+    features, seen = read_features(store.folder, store.voxels)
+    red = store.read("the red thing").label.probability > 0.9
+    grey = seen & (np.abs(store.cloud().colors.astype(int) - 120).max(1) < 5)
+    assert seen.mean() > 0.9 and (features[~seen] == 0).all()
+    np.testing.assert_allclose(np.median(features[red], 0), [200 / 255, 30 / 255], atol=0.02)
+    np.testing.assert_allclose(np.median(features[grey], 0), [120 / 255] * 2, atol=0.02)
+
+
+def test_without_features_the_file_is_there_and_has_none(tmp_path):
+    label(tmp_path, "a blue thing")
+    store = LabelStore.open(tmp_path / "store")
+    features, seen = read_features(store.folder, store.voxels)
+    assert features.shape == (store.voxels, 0) and not seen.any()
+
+
+def test_a_store_whose_features_are_missing_gets_them(tmp_path):
+    label(tmp_path, "the red thing")
+    before = files(tmp_path / "store")
+    (tmp_path / "store" / FEATURES_FILE).unlink()
+    assert label(tmp_path, "the red thing").written == 0
+    assert files(tmp_path / "store") == before
 
 
 @pytest.mark.parametrize("other", ["teacher", "settings"])

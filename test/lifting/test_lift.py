@@ -182,7 +182,7 @@ def test_features_are_averaged_over_the_views_that_see_a_point():
     wall = Wall(TWO, (0.0, 2.0))
     scene = wall.scene()
     maps = [np.full((2, 6, 8), value, np.float32) for value in (1.0, 3.0)]
-    features, seen = lift_features(scene, [0, 1], maps)
+    features, seen = lift_features(scene, enumerate(maps))
     assert set(np.unique(seen)) == {0, 1, 2}
     for count, value in ((0, 0.0), (2, 2.0)):
         assert (features[seen == count] == value).all()

@@ -43,7 +43,10 @@ class ShortRecording:
 
 
 class ColorTeacher:
-    """Answers "red" with the red pixels and anything else with an abstention; counts what it is asked."""
+    """Answers "red" with the red pixels and anything else with an abstention; counts what it is asked.
+
+    Features are the red and green of every fourth pixel; views that it abstains from have none.
+    """
 
     token_dim = 2
 
@@ -59,4 +62,5 @@ class ColorTeacher:
         mask = np.abs(frame.color.astype(int) - RED).sum(2) < 60
         if "red" not in instruction or not mask.any():
             return abstention(mask.shape, "nothing red was asked for")
-        return ViewAnswer(mask.astype(np.float32), np.array([1, 0], np.float32), 0.9)
+        features = frame.color[::4, ::4, :2].transpose(2, 0, 1).astype(np.float32) / 255
+        return ViewAnswer(mask.astype(np.float32), np.array([1, 0], np.float32), 0.9, features)
