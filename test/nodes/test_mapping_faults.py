@@ -12,12 +12,13 @@ from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
 from rcl_interfaces.srv import SetParameters
 from rclpy.parameter import Parameter
+from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import Image, PointCloud2
 from std_srvs.srv import Trigger
 
 from mllm_for3d_ros.nodes.conversion import cloud_columns, stamp_ns
 from mllm_for3d_ros.nodes.demo_client import DemoClient
-from mllm_for3d_ros.nodes.parameters import LATCHED
+from mllm_for3d_ros.nodes.parameters import LATCHED, qos
 from mllm_for3d_ros.nodes.processes import NodeGroup, NodeProcess, free_domain, ros_environment
 from mllm_for3d_ros.scene.map_file import SUFFIX
 from mllm_for3d_ros.srv import LoadMap, SaveMap
@@ -69,11 +70,11 @@ def rig(started: Started, mapping: NodeProcess) -> CameraRig:
     return rig
 
 
-def call(rig: CameraRig, kind: Any, name: str, **fields: Any) -> Any:
-    client = rig.client.node.create_client(kind, name)
-    rig.client.wait(client.service_is_ready, 60, name)
+def call(rig: CameraRig, kind: Any, service: str, **fields: Any) -> Any:
+    client = rig.client.node.create_client(kind, service)
+    rig.client.wait(client.service_is_ready, 60, service)
     future = client.call_async(kind.Request(**fields))
-    rig.client.wait(future.done, 60, f"the answer of {name}")
+    rig.client.wait(future.done, 60, f"the answer of {service}")
     rig.client.node.destroy_client(client)
     return future.result()
 
@@ -83,6 +84,16 @@ def test_a_publisher_that_dies_is_named_and_comes_back(rig: CameraRig) -> None:
     rig.until_said("nothing on /rgb/image_raw for", "rgb/image_raw")
     rig.until_said("it has no publisher")
     rig.begin("color")
+    rig.heals()
+
+
+def test_a_publisher_whose_qos_does_not_fit_is_named(rig: CameraRig) -> None:
+    rig.end("depth")
+    rig.begin("depth", qos("best_effort", "volatile", 10))
+    rig.until_said("does not fit", "depth/image_raw")
+    assert int(rig.client.figures["mapping_node: depth/image_raw"]["qos_mismatches"]) > 0
+    rig.end("depth")
+    rig.begin("depth")
     rig.heals()
 
 
@@ -199,23 +210,43 @@ def test_parameters_are_checked_when_they_are_set(rig: CameraRig) -> None:
     rig.heals()
 
 
-def test_an_inactive_node_rests_and_keeps_its_map(rig: CameraRig) -> None:
-    def change(transition: int) -> bool:
-        request = Transition(id=transition)
-        return bool(call(rig, ChangeState, "/mapping_node/change_state", transition=request).success)
+def change(rig: CameraRig, transition: int) -> bool:
+    request = Transition(id=transition)
+    return bool(call(rig, ChangeState, f"/{rig.name}/change_state", transition=request).success)
 
+
+def test_an_inactive_node_rests_and_keeps_its_map(rig: CameraRig) -> None:
     rig.heals()
-    assert change(Transition.TRANSITION_DEACTIVATE)
+    assert change(rig, Transition.TRANSITION_DEACTIVATE)
     rig.until_said("inactive")
     assert rig.client.node.count_subscribers("/rgb/image_raw") == 0
     voxels, epoch = rig.figure("voxels"), rig.figure("map_epoch")
-    assert change(Transition.TRANSITION_ACTIVATE)
+    assert change(rig, Transition.TRANSITION_ACTIVATE)
     rig.heals()
     assert rig.figure("voxels") >= voxels > 1000 and rig.figure("map_epoch") == epoch
     for transition in (Transition.TRANSITION_DEACTIVATE, Transition.TRANSITION_CLEANUP):
-        assert change(transition)
+        assert change(rig, transition)
     rig.until_said("unconfigured")
     for transition in (Transition.TRANSITION_CONFIGURE, Transition.TRANSITION_ACTIVATE):
-        assert change(transition)
+        assert change(rig, transition)
     rig.heals()
     assert rig.figure("map_epoch") != epoch
+
+
+def test_compressed_images_odometry_and_simulated_time(started: Started) -> None:
+    process = started.group.start(
+        "other_mapping", *MODULE, *QUICK, *LOSSLESS, "-r", "__node:=other_mapping", "-p", "autostart:=false",
+        "-p", "rgb_transport:=compressed", "-p", "depth_transport:=compressedDepth", "-p", "use_sim_time:=true",
+        "-p", "pose_source:=odometry", "-p", "self_filter_frame:=base", "-p", "decay_period:=0.0",
+        "-p", "self_filter_box:=[-1.0, -9.0, -9.0, 0.0, 9.0, 9.0]",
+    )  # fmt: skip
+    rig = CameraRig(started.client, "other_mapping", compressed=True)
+    rig.until_said("unconfigured")
+    for transition in (Transition.TRANSITION_CONFIGURE, Transition.TRANSITION_ACTIVATE):
+        assert change(rig, transition)
+    rig.until_said("use_sim_time is true but nothing comes on /clock")
+    rig.publishers["clock"] = started.client.node.create_publisher(Clock, "/clock", 10)
+    rig.heals()
+    seen = METRES.shape[0] / 140 * 2.0 * METRES.shape[1] / 140 * 2.0 / 0.025**2  # voxels of the wall in view
+    assert 0.4 * seen < rig.figure("voxels") < 0.7 * seen, "the part of the view in the robot's box is left out"
+    assert process.stop() == 0

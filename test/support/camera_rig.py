@@ -11,6 +11,8 @@ import numpy as np
 from geometry_msgs.msg import Quaternion, Transform, TransformStamped, Vector3
 from nav_msgs.msg import Odometry
 from PIL import Image as Picture
+from rclpy.qos import QoSProfile
+from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from tf2_msgs.msg import TFMessage
 
@@ -41,11 +43,12 @@ def picture(pixels: np.ndarray, header: Any, kind: str, name: str, prefix: bytes
 
 
 class CameraRig:
-    """Publishes an image pair, camera_info and the transforms map -> odom -> camera again and again, as told.
+    """Publishes an image pair, camera_info and the transforms map -> odom -> base -> camera, as it is told.
 
     Args:
         client: whose node publishes.
         name: of the mapping node.
+        compressed: JPEG, compressedDepth and odometry, in place of raw images and /tf.
     """
 
     def __init__(self, client: DemoClient, name: str = "mapping_node", compressed: bool = False) -> None:
@@ -65,9 +68,9 @@ class CameraRig:
         self._static.publish(TFMessage(transforms=[transform(0, "base", FRAME, 0.1)]))
         self.stamp = FIRST_NS
 
-    def begin(self, topic: str) -> None:
+    def begin(self, topic: str, profile: QoSProfile = RELIABLE) -> None:
         """Start (again) the publisher of a topic."""
-        self.publishers[topic] = self.client.node.create_publisher(*self.topics[topic], RELIABLE)
+        self.publishers[topic] = self.client.node.create_publisher(*self.topics[topic], profile)
 
     def end(self, topic: str) -> None:
         """End the publisher of a topic."""
@@ -92,10 +95,15 @@ class CameraRig:
         """Publish one set; what is None is left out. ``edit`` may spoil the colour message."""
         self.stamp += STEP_NS
         header = header_message(FRAME, self.stamp)
-        if tf:
-            stamp = self.stamp - tf_delay_ns
+        stamp = self.stamp - tf_delay_ns
+        if tf and not self._compressed:
             poses = [transform(stamp, "map", "odom", odom_x), transform(stamp, "odom", "base", 0.0)]
             self.publish("tf", TFMessage(transforms=poses))
+        if self._compressed:
+            odometry = Odometry(header=header_message("map", self.stamp), child_frame_id="base")
+            odometry.pose.pose.orientation.w = 1.0
+            self.publish("odom", odometry)
+        self.publish("clock", Clock(clock=header.stamp))
         k = size[0] * 0.875
         info = CameraInfo(width=size[0], height=size[1], k=[k, 0, size[0] / 2, 0, k, size[1] / 2, 0, 0, 1])
         self.publish("info", info)
