@@ -175,7 +175,7 @@ class InstructionDesk:
             return None
 
     def _verdict(self, request: Request, now: float) -> Verdict | None:
-        if 0 < request.timeout_s and request.deadline <= now:
+        if request.timeout_s > 0 and now >= request.deadline:
             return Verdict.TIMEOUT
         if self._version is not None and self._version >= request.min_version:
             return Verdict.ANSWER

@@ -1,4 +1,4 @@
-"""The model of the reasoning node, loaded as its parameters say."""
+"""The models of the reasoning node, loaded as its parameters say."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import numpy as np
 
 from mllm_for3d_ros.answering.region import Region
 from mllm_for3d_ros.answering.viewpoint import Viewpoint
+from mllm_for3d_ros.teachers.base import Teacher
 from mllm_for3d_ros.types import Mask3D, SceneCloud
 
 SHIPPED = "student"
@@ -74,6 +75,25 @@ def load_answerer(choice: ModelChoice, say: Callable[[str], object]) -> Answerer
         say(note)
     answerer.warm_up()
     return answerer
+
+
+TeacherFactory = Callable[[str, str], Callable[[], Teacher]]
+"""From the name of a teacher and a device to what loads it; see ``teacher_loader``."""
+
+
+def teacher_loader(name: str, device: str) -> Callable[[], Teacher]:
+    """What loads the teacher ``NAME[:model-id-or-folder]``, which may take long.
+
+    Raises:
+        TeacherError: unknown name, or its weights are not there.
+        CheckpointError: the compact teacher's files are missing.
+    """
+    from mllm_for3d_ros.teachers.options import TeacherOptions
+    from mllm_for3d_ros.teachers.registry import fingerprint_of, load_teacher
+
+    options = TeacherOptions(device=device)
+    fingerprint_of(name, options)
+    return lambda: load_teacher(name, options)
 
 
 def pin_threads(threads: int) -> None:

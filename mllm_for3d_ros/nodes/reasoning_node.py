@@ -15,42 +15,37 @@ from sensor_msgs.msg import PointCloud2
 from std_msgs.msg import String
 
 from mllm_for3d_ros.msg import Instruction
-from mllm_for3d_ros.nodes.answer_loop import AnswerLoop
+from mllm_for3d_ros.nodes.answer_loop import AnswerLoop, AnswerLoops
 from mllm_for3d_ros.nodes.answer_outputs import AnswerOutputs
-from mllm_for3d_ros.nodes.answers import Answer, AnswerMaker, StudentEngine, Thresholds
+from mllm_for3d_ros.nodes.answers import Answer, AnswerMaker, Engine, StudentEngine, Thresholds
+from mllm_for3d_ros.nodes.diagnostics import Part
 from mllm_for3d_ros.nodes.instruction_desk import DeskFull, Request
+from mllm_for3d_ros.nodes.key_views import KeyViews
+from mllm_for3d_ros.nodes.lifted_engine import LiftedEngine
 from mllm_for3d_ros.nodes.managed_node import ManagedNode
 from mllm_for3d_ros.nodes.map_keeper import EncodedMap, MapKeeper
-from mllm_for3d_ros.nodes.model import SHIPPED, AnswererFactory, ModelChoice, gpu_memory_mib, load_answerer
-from mllm_for3d_ros.nodes.parameters import Change, Parameter, qos
+from mllm_for3d_ros.nodes.model import (
+    SHIPPED,
+    AnswererFactory,
+    ModelChoice,
+    TeacherFactory,
+    gpu_memory_mib,
+    load_answerer,
+    teacher_loader,
+)
+from mllm_for3d_ros.nodes.parameters import qos
+from mllm_for3d_ros.nodes.reasoning_parameters import PARAMETERS
 from mllm_for3d_ros.nodes.requests import MAX_NAME, Rejection, RequestReader
 from mllm_for3d_ros.nodes.runner import run_node
 from mllm_for3d_ros.nodes.speaker import describe
 from mllm_for3d_ros.nodes.stage_times import StageTimes
-from mllm_for3d_ros.nodes.transforms import TransformListener
-from mllm_for3d_ros.nodes.watchdog import Watchdog, steady_timer
+from mllm_for3d_ros.nodes.timers import steady_timer
+from mllm_for3d_ros.nodes.transforms import TransformListener, Transforms
+from mllm_for3d_ros.nodes.view_collector import ViewCollector
+from mllm_for3d_ros.nodes.watchdog import Watchdog
 from mllm_for3d_ros.srv import Segment
-from mllm_for3d_ros.types import Status
+from mllm_for3d_ros.types import Instance, Status
 
-PARAMETERS = (
-    Parameter("model", SHIPPED, "The shipped model (student, or empty), or the path of a .safetensors checkpoint"),
-    Parameter("device", "auto", "Where the model runs; falls back to cpu and says so", choices=("auto", "cuda", "cpu")),
-    Parameter("threads", 1, "CPU threads of the model, and of BLAS", 1, 256),
-    Parameter("voxel_size", 0.025, "Edge of the voxels that the model works on, m; the mapper's", 0.005, 1.0),
-    Parameter("mask_threshold", 0.0, "Voxel probability of the mask; 0: calibrated", 0.0, 1.0, change=Change.ALWAYS),
-    Parameter(
-        "presence_threshold", 0.0, "Presence below which there is no target; 0: calibrated", 0.0, 1.0,
-        change=Change.ALWAYS,
-    ),
-    Parameter(
-        "default_timeout", 0.0, "Wait of instructions that name no timeout, s; 0: none", 0.0, 3600.0,
-        change=Change.ALWAYS,
-    ),
-    Parameter("queue_size", 32, "Instructions that may wait, and that may be kept", 1, 1000),
-    Parameter("map_reliability", "reliable", "QoS reliability of the map", choices=("best_effort", "reliable")),
-    Parameter("map_durability", "transient_local", "QoS of the map", choices=("volatile", "transient_local")),
-    Parameter("silent_after", 4.0, "Seconds without any map that are worth a warning", 0.5, 3600.0),
-)  # fmt: skip
 _COPIED_TEXT = 2000
 _BURST = 2000  # instructions that may arrive while the node looks elsewhere: none of them may go unanswered
 _POSE_PATIENCE_S = 1.0
@@ -62,18 +57,26 @@ class ReasoningNode(ManagedNode):
 
     Args:
         answerer_factory: loads the model; tests give another.
+        teacher_factory: the same for the teacher.
         arguments: for rclpy's Node.
 
     Raises:
         ParameterError: a parameter makes no sense.
     """
 
-    def __init__(self, answerer_factory: AnswererFactory = load_answerer, **arguments: Any) -> None:
-        self._load = answerer_factory
-        self._loop: AnswerLoop | None = None
+    def __init__(
+        self,
+        answerer_factory: AnswererFactory = load_answerer,
+        teacher_factory: TeacherFactory = teacher_loader,
+        **arguments: Any,
+    ) -> None:
+        self._load, self._teacher_factory = answerer_factory, teacher_factory
+        self._loops: AnswerLoops | None = None
         self._keeper: MapKeeper | None = None
+        self._views: KeyViews | None = None
         self._watchdog: Watchdog | None = None
-        self._transforms: TransformListener | None = None
+        self._transforms: Transforms | None = None
+        self._epoch = ""
         self._model: dict[str, object] = {}
         self._counts: Counter[str] = Counter()
         self._times = StageTimes()
@@ -95,6 +98,7 @@ class ReasoningNode(ManagedNode):
 
         Raises:
             CheckpointError: the model cannot be loaded.
+            TeacherError: there is no such teacher, or its weights are missing.
         """
         answerer = self._load(self._choice(), self.get_logger().warning)
         self._model = {"model": answerer.fingerprint, "device": answerer.student.device}
@@ -104,17 +108,37 @@ class ReasoningNode(ManagedNode):
         )
         scope.callback(keeper.close)
         self._watchdog = Watchdog(self, self.speaker, self.parameters["silent_after"], only_first=True)
-        maker = AnswerMaker(
-            StudentEngine(answerer), lambda: keeper.current, self._transform, self._thresholds, self._obstacles
-        )
-        self._loop = AnswerLoop("answers", self.parameters["queue_size"], maker, self._say, self._unsaid)
-        scope.callback(self._stop_answering, self._loop)
+        student = self._answer_with(StudentEngine(answerer), self._thresholds)
+        self._loops = loops = AnswerLoops(student, self._lifted_loop(scope, keeper, self._watchdog))
+        scope.callback(self._stop_answering, loops)
         map_qos = qos(self.parameters["map_reliability"], self.parameters["map_durability"], 1)
         self._watchdog.subscribe(PointCloud2, "map/points", keeper.offer, map_qos)
         self.get_logger().info(
             f"ready: model {answerer.fingerprint}, map from {self.resolve_topic_name('map/points')}, "
             f"instructions from {self.resolve_topic_name('instruction')}"
         )
+
+    def _lifted_loop(self, scope: ExitStack, keeper: MapKeeper, watchdog: Watchdog) -> AnswerLoop | None:
+        """Answers of the teacher, if there is one, on key views out of the mapper's inputs."""
+        name = self.parameters["teacher"]
+        if not name:
+            return None
+        load = self._teacher_factory(name, self.parameters["device"])
+        self._views = views = KeyViews(self.parameters["key_views"])
+        collector = ViewCollector(
+            self, watchdog, views, lambda: "" if keeper.current is None else keeper.current.cloud.frame_id
+        )
+        scope.callback(collector.close)
+        self._transforms = collector.transforms
+        engine = LiftedEngine(name, load, lambda: views.frames, self.parameters["lifted_views"])
+        return self._answer_with(engine, Thresholds)
+
+    def _answer_with(self, engine: Engine, thresholds: Callable[[], Thresholds]) -> AnswerLoop:
+        keeper = self._keeper
+        maker = AnswerMaker(
+            engine, lambda: None if keeper is None else keeper.current, self._transform, thresholds, self._obstacles
+        )
+        return AnswerLoop("answers", self.parameters["queue_size"], maker, self._say, self._unsaid)
 
     def _choice(self) -> ModelChoice:
         model = self.parameters["model"]
@@ -126,11 +150,11 @@ class ReasoningNode(ManagedNode):
 
     def _forget(self) -> None:
         """Free the model and the map."""
-        self._loop = self._keeper = self._watchdog = self._transforms = None
+        self._loops = self._keeper = self._views = self._watchdog = self._transforms = None
         self._model = {}
 
-    def _stop_answering(self, loop: AnswerLoop) -> None:
-        for request in loop.close():
+    def _stop_answering(self, loops: AnswerLoops) -> None:
+        for request in loops.close():
             self._say(request, self._inactive())
 
     def _inactive(self) -> Answer:
@@ -140,8 +164,11 @@ class ReasoningNode(ManagedNode):
     def _map_changed(self, encoded: EncodedMap | None) -> None:
         if encoded is not None:
             self._times.add("encode", encoded.seconds)
-        if self._loop is not None:
-            self._loop.desk.map_is(None if encoded is None else encoded.version)
+            if self._views is not None and encoded.cloud.epoch != self._epoch:
+                self._views.clear()
+            self._epoch = encoded.cloud.epoch
+        if self._loops is not None:
+            self._loops.map_is(None if encoded is None else encoded.version)
 
     def _map_failed(self, error: Exception) -> None:
         self._counts["maps_failed"] += 1
@@ -191,25 +218,16 @@ class ReasoningNode(ManagedNode):
             self._reject(message, name, "busy", str(error), reply)
 
     def _submit(self, request: Request) -> None:
-        if self._loop is None:
+        if self._loops is None:
             return self._say(request, self._inactive())
-        if request.lifted:
-            raise Rejection("method_unavailable", "this node has no 2D teacher: use METHOD_AUTO or METHOD_STUDENT")
-        for replaced in self._loop.desk.submit(request):
+        for replaced in self._loops.submit(request):
             self._say(replaced, Answer(Status.CANCELLED, "Another instruction with this id has taken its place."))
         return None
 
     def _cancel(self, message: Instruction) -> None:
-        desks = [] if self._loop is None else [self._loop.desk]
-        if message.op == Instruction.OP_CANCEL:
-            gone = [r for desk in desks for r in desk.cancel(message.requester, message.id)]
-            why = f"no instruction {message.id[:MAX_NAME]!r} of this requester waits: check id and requester"
-        else:
-            gone = [r for desk in desks for r in desk.cancel_all(message.requester)]
-            why = "no instruction of this requester waits"
-        if not gone:
-            raise Rejection("nothing_to_cancel", why)
-        for request in gone:
+        if self._loops is None:
+            raise Rejection("nothing_to_cancel", "the node is not active: nothing waits")
+        for request in self._loops.cancel(message):
             self._say(request, Answer(Status.CANCELLED, "Cancelled on request."))
 
     def _reject(
@@ -231,7 +249,10 @@ class ReasoningNode(ManagedNode):
             self._times.add("queue", answer.queue_s)
             self._times.add("answer", answer.inference_s)
         with self._times.measure("publish"):
-            self._outputs.publish(request, answer)
+            self._outputs.publish(request, answer, self._observed)
+
+    def _observed(self, instance: Instance) -> float:
+        return 0.0 if self._views is None else self._views.observed_fraction(instance)
 
     def _unsaid(self, request: Request, error: Exception) -> None:
         self.speaker.error("answer", error)
@@ -241,6 +262,10 @@ class ReasoningNode(ManagedNode):
     def _obstacles(self) -> list[str]:
         """What keeps the map away."""
         return [] if self._watchdog is None else list(self._watchdog.problems)
+
+    def parts(self) -> Sequence[Part]:
+        """The inputs, for the diagnostics."""
+        return () if self._watchdog is None else self._watchdog.parts()
 
     def figures(self) -> Mapping[str, object]:
         """What the diagnostics show."""
@@ -254,15 +279,21 @@ class ReasoningNode(ManagedNode):
                 "maps_encoded": self._keeper.encoded,
                 "maps_replaced": self._keeper.replaced,
             }
-        if self._loop is not None:
-            figures |= {"waiting": self._loop.desk.waiting, "kept": self._loop.desk.kept}
+        if self._views is not None:
+            figures["key_views"] = len(self._views.frames)
+        if self._loops is not None:
+            figures |= self._loops.figures()
         counts = {name: self._counts[name] for name in ("instructions", "maps_failed")}
         return figures | counts | self._outputs.figures()
 
 
-def main(argv: Sequence[str] | None = None, answerer_factory: AnswererFactory = load_answerer) -> int:
+def main(
+    argv: Sequence[str] | None = None,
+    answerer_factory: AnswererFactory = load_answerer,
+    teacher_factory: TeacherFactory = teacher_loader,
+) -> int:
     """Run the node until Ctrl-C; returns the exit status, 1 if the model cannot be loaded."""
-    return run_node(lambda: ReasoningNode(answerer_factory), argv)
+    return run_node(lambda: ReasoningNode(answerer_factory, teacher_factory), argv)
 
 
 if __name__ == "__main__":

@@ -5,17 +5,18 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
+from color_teacher import RED
 from geometry_msgs.msg import PoseStamped, TransformStamped, Vector3
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
 from ros_support import PATIENCE_S, SUPPORT
-from sensor_msgs.msg import PointCloud2
+from sensor_msgs.msg import CameraInfo, Image, PointCloud2
 from student_support import box_cloud
 from tf2_msgs.msg import TFMessage
 from vision_msgs.msg import Detection3DArray
 
 from mllm_for3d_ros.msg import Instruction, ReasoningMask
-from mllm_for3d_ros.nodes.conversion import cloud_message, duration_message
+from mllm_for3d_ros.nodes.conversion import cloud_message, duration_message, header_message, image_message
 from mllm_for3d_ros.nodes.demo_client import DemoClient
 from mllm_for3d_ros.nodes.parameters import LATCHED, qos
 from mllm_for3d_ros.nodes.processes import NodeGroup, free_domain, ros_environment
@@ -46,7 +47,7 @@ class Robot:
         self.reasoning = self.group.start(
             "reasoning_node", str(SUPPORT / "color_reasoning_node.py"), "--ros-args",
             "-r", "map/points:=/other_mapper/cloud", "-p", "voxel_size:=0.05", "-p", "queue_size:=20",
-            "-p", "warn_period:=0.5",
+            "-p", "warn_period:=0.5", "-p", "teacher:=color", "-p", "image_reliability:=reliable",
         )  # fmt: skip
         self.client.wait_until_listening(PATIENCE_S)
 
@@ -59,7 +60,7 @@ class Robot:
 
     def ask(self, text: str, **fields: object) -> ReasoningMask:
         wanted = self.client.send(text=text, min_map_version=self.version, timeout=duration_message(60), **fields)
-        return self.client.answer_to(wanted, 90, text)
+        return self.client.answer_to(wanted, PATIENCE_S, text)
 
     def call(self, service: object, request: object) -> object:
         self.client.wait(service.service_is_ready, 60, "the service")  # type: ignore[attr-defined]
@@ -151,6 +152,50 @@ def test_the_service_answers_as_the_topic_does(robot: Robot) -> None:
     ):  # fmt: skip
         reply = robot.call(segment, Segment.Request(instruction=Instruction(**fields)))
         assert reply.mask.status == status and reply.success == (status == Status.NO_TARGET)
+
+
+class CeilingCamera:
+    """Looks down from 3 m at the red cube around (0.6, 0.6), 0.4 m high."""
+
+    def __init__(self, robot: Robot) -> None:
+        self.robot = robot
+        create = robot.node.create_publisher
+        self.frames = create(TFMessage, "/tf_static", LATCHED)
+        pose = TransformStamped(child_frame_id="eye")
+        pose.header.frame_id = "world"
+        t, q = pose.transform.translation, pose.transform.rotation
+        t.x, t.y, t.z, q.x, q.w = 0.6, 0.6, 3.0, 1.0, 0.0
+        self.frames.publish(TFMessage(transforms=[pose]))
+        reliable = qos("reliable", "volatile", 10)
+        self.info = create(CameraInfo, "camera_info", reliable)
+        self.color, self.depth = (create(Image, f"{name}/image_raw", reliable) for name in ("rgb", "depth"))
+
+    def look(self) -> None:
+        header = header_message("eye", self.robot.version)
+        color, depth = np.full((120, 160, 3), 128, np.uint8), np.full((120, 160), 3.0, np.float32)
+        color[45:76, 65:96], depth[45:76, 65:96] = RED, 2.6
+        self.info.publish(CameraInfo(width=160, height=120, k=[200.0, 0, 80, 0, 200, 60, 0, 0, 1]))
+        self.color.publish(image_message(color, "rgb8", header))
+        self.depth.publish(image_message(depth, "32FC1", header))
+
+
+def test_the_teacher_answers_on_the_images_that_came(robot: Robot) -> None:
+    blind = robot.ask("the red cube", method=Instruction.METHOD_LIFTED)
+    assert (blind.status, blind.error_code) == (Status.NOT_READY, "no_views"), blind.explanation
+    camera = CeilingCamera(robot)
+
+    def a_view_is_kept() -> bool:
+        camera.look()
+        return robot.client.figure("reasoning_node", "key_views") == 1
+
+    robot.client.wait(a_view_is_kept, PATIENCE_S, "the key view")
+    mask = robot.ask("the red cube", method=Instruction.METHOD_LIFTED)
+    assert mask.status == Status.OK, mask.explanation
+    assert mask.method == ReasoningMask.METHOD_LIFTED and "color" in mask.model_fingerprint
+    (cube,) = mask.instances
+    assert (cube.centroid.x, cube.centroid.y) == pytest.approx((0.6, 0.6), abs=0.1)
+    assert 0.0 < cube.observed_fraction < 1.0
+    assert robot.ask("a whale", method=Instruction.METHOD_LIFTED).status == Status.NO_TARGET
 
 
 def test_detections_come_with_the_answer(robot: Robot) -> None:
