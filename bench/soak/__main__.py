@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -80,9 +81,15 @@ def _write(
     return 1 if missed else 0
 
 
-def _rounded(figures: Mapping[str, float]) -> dict[str, float | None]:
-    """Six digits; what is not a number is null, as JSON knows no other word for it."""
-    return {name: float(f"{value:.6g}") if value == value else None for name, value in figures.items()}
+def _rounded(figures: Mapping[str, float]) -> dict[str, float | int | None]:
+    """Fractions to six digits; what is not a finite number is null, as JSON knows no other word for it."""
+    return {name: _round(value) for name, value in figures.items()}
+
+
+def _round(value: float) -> float | int | None:
+    if isinstance(value, int):
+        return value
+    return float(f"{value:.6g}") if math.isfinite(value) else None
 
 
 if __name__ == "__main__":

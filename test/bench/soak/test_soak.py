@@ -46,11 +46,13 @@ def test_the_empty_pipeline_receives_everything(out: Path) -> None:
     assert set(result["processes"]) == {"sink", "camera"} and result["camera"]["images"] > 0
 
 
-def test_a_short_soak_fuses_and_answers(out: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_short_soak_tells_its_figures_and_its_verdict(out: Path, capsys: pytest.CaptureFixture[str]) -> None:
     status = main(["--seconds", "5", "--views", "2", "--out", str(out)])
-    result = json.loads(capsys.readouterr().out.splitlines()[-1])
+    told = capsys.readouterr()
+    result = json.loads(told.out.splitlines()[-1])
     assert result == json.loads((out / "result.json").read_text())
     assert status == (0 if result["passed"] else 1)
-    assert result["fused_hz"] > 0 and result["asked"] == 3 > result["unanswered"]
-    assert result["latency_ms_p50"] <= result["latency_ms_p99"]
+    assert result["passed"] is ("missed" not in told.err)
+    assert result["asked"] == 3 and 0 <= result["unanswered"] <= 3 and result["camera"]["images"] > 0
     assert set(result["processes"]) == {"mapping_node", "reasoning_node", "camera", "client"}
+    assert all(used["memory_mib"] > 10 for used in result["processes"].values())
