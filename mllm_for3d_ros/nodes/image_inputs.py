@@ -66,7 +66,7 @@ class ImageInputs:
     def _rectified(self, topic: str) -> bool:
         """Whether the images come rectified."""
         choice = self._p["rectification"]
-        return choice == "none" or (choice == "auto" and "rect" in topic)
+        return choice == "none" or (choice == "auto" and "rect" in topic.rsplit("/", 1)[-1])
 
     def _subscribe(self, node: ManagedNode, subscribe: Callable[..., object]) -> None:
         p = self._p

@@ -22,7 +22,6 @@ class MapServices:
         voxels: the map.
         folder: of saved maps.
         replaced: called when another map has taken the place of the present one.
-        version: the version of the map for others.
     """
 
     def __init__(
@@ -31,10 +30,9 @@ class MapServices:
         voxels: VoxelMap,
         folder: MapFolder,
         replaced: Callable[[], None],
-        version: Callable[[], int],
     ) -> None:
         self._node, self._voxels, self._folder = node, voxels, folder
-        self._replaced, self._version = replaced, version
+        self._replaced = replaced
         node.create_service(Trigger, "~/map/reset", self._reset)
         node.create_service(SaveMap, "~/map/save", self._save)
         node.create_service(LoadMap, "~/map/load", self._load)
@@ -50,7 +48,7 @@ class MapServices:
             response.voxels, response.map_epoch, _ = self._folder.save(request.name, self._voxels, request.overwrite)
         except MapFileError as error:
             return self._refuse(response, error)
-        response.map_version = self._version()
+        response.map_version = self._voxels.newest_stamp
         return self._answer(response, f"saved {response.voxels} voxels as {request.name!r}")
 
     def _load(self, request: LoadMap.Request, response: LoadMap.Response) -> LoadMap.Response:
@@ -59,7 +57,7 @@ class MapServices:
         except MapFileError as error:
             return self._refuse(response, error)
         self._replaced()
-        response.map_epoch, response.map_version = self._voxels.epoch, self._version()
+        response.map_epoch, response.map_version = self._voxels.epoch, self._voxels.newest_stamp
         response.voxels = len(self._voxels)
         return self._answer(response, f"loaded {response.voxels} voxels from {request.name!r}")
 

@@ -141,7 +141,7 @@ class Mapper:
         self.settings, self._speaker = settings, speaker
         self.stages = StageTimes()
         self._counts: Counter[str] = Counter()
-        self._newest = self._last_look = 0
+        self._last_look = 0
 
     def take(self, pair: Pair) -> None:
         """Fuse one pair, or count and say why not."""
@@ -203,7 +203,7 @@ class Mapper:
             )
             self._counts["restarts"] += 1
             self._voxels.reset()
-            self._newest = self._last_look = 0
+            self._last_look = 0
 
     def _fuse(self, frame: Frame) -> None:
         with self.stages.measure("fuse"):
@@ -211,7 +211,6 @@ class Mapper:
         if not used:
             span = f"{self._voxels.min_depth:g} to {self._voxels.max_depth:g} m"
             raise Skip("no_depth", f"an image has no depth from {span}: nothing to fuse")
-        self._newest = max(self._newest, frame.stamp_ns)
         period = self.settings.decay_period
         if period and abs(frame.stamp_ns - self._last_look) >= period * 1e9:
             self._last_look = frame.stamp_ns
@@ -219,11 +218,11 @@ class Mapper:
                 self._voxels.forget_seen_through(frame, self.settings.decay_looks)
 
     def begin(self) -> None:
-        """Note that the map was reset or loaded: the next frame is the first one."""
+        """Note that another map has taken the place of the one before: the next frame is the first one."""
         self._continuity.forget()
-        self._newest = self._last_look = 0
+        self._last_look = 0
 
     def figures(self) -> Mapping[str, object]:
         """Counts of pairs by what became of them, and the times of the stages."""
         counts = {name: self._counts[name] for name in ("fused", *SKIPPED, "restarts")}
-        return counts | {"newest_stamp": self._newest} | self.stages.figures()
+        return counts | self.stages.figures()

@@ -12,6 +12,7 @@ from mllm_for3d_ros.nodes.ros_parts import find_part
 
 COLOR, DEPTH = 0, 1
 _KEPT = 64
+_SET_BACK_NS = 10**9
 
 
 class Pairing(Protocol):
@@ -81,7 +82,7 @@ class FilterPairing:
         self._synchronizer = message_filters.ApproximateTimeSynchronizer(self._filters, capacity, slop_s)
         self._synchronizer.registerCallback(self._take)
         self._pair: tuple[Any, Any] | None = None
-        self._alone = 0
+        self._alone = self._newest = 0
 
     @property
     def unpaired(self) -> int:
@@ -94,6 +95,10 @@ class FilterPairing:
 
     def add(self, side: int, message: Any) -> tuple[Any, Any] | None:
         """See ``Pairing``."""
+        stamp = stamp_ns(message.header.stamp)
+        if stamp < self._newest - _SET_BACK_NS:  # it keeps the highest stamps: those of the other clock, for ever
+            self.clear()
+        self._newest = stamp
         self._pair = None
         self._filters[side].signalMessage(message)
         self._alone += 1 if self._pair is None else -1

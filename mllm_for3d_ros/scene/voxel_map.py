@@ -119,6 +119,12 @@ class VoxelMap:
         return self._forgotten
 
     @property
+    def newest_stamp(self) -> int:
+        """Stamp in ns of the newest observation in the map, 0 if it is empty: the map's version for others."""
+        with self._lock:
+            return int(self._rows.stamps.max()) if self._rows.count else 0
+
+    @property
     def memory_bytes(self) -> int:
         """Bytes held by the voxels and their table."""
         return self._rows.nbytes

@@ -50,6 +50,13 @@ def test_what_finds_no_partner_is_counted_and_forgotten(pairs: Pairing) -> None:
     assert pairs.unpaired == 2
 
 
+def test_images_pair_after_the_clock_was_set_back(pairs: Pairing) -> None:
+    for stamp in range(90 * 10**9, 100 * 10**9, 10**9):
+        assert add(pairs, COLOR, stamp) is None
+    assert add(pairs, COLOR, 10**9) is None
+    assert add(pairs, DEPTH, 10**9) == (10**9, 10**9)
+
+
 def test_offsets_of_pairs_and_of_what_does_not_pair() -> None:
     offsets = StampOffsets()
     assert offsets.figures() == {} and offsets.nearest_s(COLOR, 0) is None

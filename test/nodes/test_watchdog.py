@@ -1,3 +1,5 @@
+import pytest
+
 from mllm_for3d_ros.nodes.parameters import qos
 from mllm_for3d_ros.nodes.speaker import Speaker
 from mllm_for3d_ros.nodes.watchdog import Endpoint, Input, explain_silence
@@ -31,6 +33,36 @@ def test_a_qos_that_does_not_fit_names_the_parameter() -> None:
 
 def test_a_publisher_that_sends_nothing() -> None:
     assert "/cam is there but sends nothing" in explain_silence(rgb(), [Endpoint("/cam", IMAGE, RELIABLE)], 5)
+
+
+def test_rate_and_delay_are_those_of_the_last_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    entry, now = rgb(), [100.0]
+    assert entry.figures(100.0)["rate_hz"] == "0.0" and entry.silence(entry.since + 3.0) == pytest.approx(3.0)
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    for n in range(50):
+        now[0] = 100.0 + 0.1 * n
+        entry.seen(0.02 if n % 2 else 0.04)
+    figures = entry.figures(now[0])
+    assert (figures["messages"], figures["rate_hz"]) == (50, "10.0")
+    assert (figures["delay_ms_mean"], figures["delay_ms_max"]) == ("30.0", "40.0")
+    assert figures["expected"] == "sensor_msgs/msg/Image, best_effort, volatile"
+    assert entry.figures(200.0)["rate_hz"] == "0.0"
+
+
+def test_without_stamps_there_is_no_delay() -> None:
+    entry = rgb()
+    entry.seen()
+    assert not any("delay" in name for name in entry.figures(entry.last or 0.0))
+
+
+def test_recent_complaints_are_kept_whether_they_were_said_or_not() -> None:
+    now = [0.0]
+    speaker = Speaker(lambda text: None, 100.0, lambda: now[0])
+    for now[0], key, text in ((0.0, "a", "old"), (3.0, "b", "b"), (6.0, "a", "new\nline")):
+        speaker.warn(key, text)
+    assert sorted(speaker.recent(5.0)) == ["b", "new line"]
+    now[0] = 9.0
+    assert speaker.recent(5.0) == ["new line"]
 
 
 def test_complaints_are_not_repeated_within_the_period() -> None:
