@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,8 +11,6 @@ from mllm_for3d_ros.nodes.parameters import RELIABILITY, Change, Parameter
 POSE_SOURCES = ("tf", "pose", "odometry")
 RECTIFICATIONS = ("auto", "rectify", "none")
 DROPS = ("oldest", "farthest")
-_MAP_FOLDER = os.path.join(os.environ.get("ROS_HOME", "~/.ros"), "mllm_for3d_ros", "maps")
-
 PARAMETERS = (
     Parameter("map_frame", "map", "Fixed frame that the map is built in (REP-105)"),
     Parameter("camera_frame", "", "Optical frame of the images; empty: the frame_id of the colour image"),
@@ -52,7 +49,7 @@ PARAMETERS = (
     Parameter("relocalisation_angle", 20.0, "The same as an angle, degrees", 0.1, 180.0),
     Parameter("max_camera_speed", 5.0, "Faster is a jump, where there is no odometry_frame, m/s", 0.1, 1e3),
     Parameter("publish_rate_hz", 2.0, "How often ~/map/points is published while it changes, Hz", 0.01, 30.0),
-    Parameter("map_folder", _MAP_FOLDER, "Folder that maps are saved in and loaded from"),
+    Parameter("map_folder", "~/.ros/mllm_for3d_ros/maps", "Folder that maps are saved in and loaded from"),
     Parameter("silent_after", 3.0, "Seconds without an input worth a warning", 0.5, 3600.0, change=Change.ALWAYS),
 )  # fmt: skip
 
