@@ -14,6 +14,16 @@ from mllm_for3d_ros.scene.voxel_map import VoxelMap
 from mllm_for3d_ros.srv import LoadMap, SaveMap
 
 
+def epoch_number(epoch: str) -> int:
+    """The epoch of a map as the number that each point of a map message carries."""
+    return int(epoch[:8], 16)
+
+
+def epoch_name(epoch: str) -> str:
+    """The same as it stands in answers, services and diagnostics: 8 hexadecimal digits."""
+    return f"{epoch_number(epoch):08x}"
+
+
 class MapServices:
     """Offers ``~/map/reset``, ``~/map/save`` and ``~/map/load``.
 
@@ -45,10 +55,14 @@ class MapServices:
 
     def _save(self, request: SaveMap.Request, response: SaveMap.Response) -> SaveMap.Response:
         try:
-            response.voxels, response.map_epoch, _ = self._folder.save(request.name, self._voxels, request.overwrite)
+            saved = self._folder.save(request.name, self._voxels, request.overwrite)
         except MapFileError as error:
             return self._refuse(response, error)
-        response.map_version = self._voxels.newest_stamp
+        response.voxels, response.map_epoch, response.map_version = (
+            saved.voxels,
+            epoch_name(saved.epoch),
+            saved.newest_stamp,
+        )
         return self._answer(response, f"saved {response.voxels} voxels as {request.name!r}")
 
     def _load(self, request: LoadMap.Request, response: LoadMap.Response) -> LoadMap.Response:
@@ -57,7 +71,7 @@ class MapServices:
         except MapFileError as error:
             return self._refuse(response, error)
         self._replaced()
-        response.map_epoch, response.map_version = self._voxels.epoch, self._voxels.newest_stamp
+        response.map_epoch, response.map_version = epoch_name(self._voxels.epoch), self._voxels.newest_stamp
         response.voxels = len(self._voxels)
         return self._answer(response, f"loaded {response.voxels} voxels from {request.name!r}")
 

@@ -20,7 +20,7 @@ from mllm_for3d_ros.nodes.inputs.continuity import Continuity, Limits
 from mllm_for3d_ros.nodes.inputs.frame_reader import Robot
 from mllm_for3d_ros.nodes.inputs.self_filter import read_mask
 from mllm_for3d_ros.nodes.managed_node import ManagedNode
-from mllm_for3d_ros.nodes.map_services import MapServices
+from mllm_for3d_ros.nodes.map_services import MapServices, epoch_name, epoch_number
 from mllm_for3d_ros.nodes.mapper import Mapper, Pair, Settings
 from mllm_for3d_ros.nodes.parameters import LATCHED
 from mllm_for3d_ros.nodes.runner import run_node
@@ -149,7 +149,7 @@ class MappingNode(ManagedNode):
             "forgotten": self._map.forgotten,
             "map_mib": f"{self._map.memory_bytes / 2**20:.0f}",
             "newest_stamp": self._map.newest_stamp,
-            "map_epoch": epoch_number(self._map.epoch),
+            "map_epoch": epoch_name(self._map.epoch),
         }
         if self._mapper is not None:
             found |= dict(self._mapper.figures()) | self._inputs.offsets.figures()
@@ -170,11 +170,6 @@ class MappingNode(ManagedNode):
 def newest_stamp(cloud: SceneCloud) -> int:
     """Stamp in ns of the newest observation in the map, 0 if it is empty: the map's version for others."""
     return int(np.max(cloud.last_seen_ns)) if len(cloud) else 0
-
-
-def epoch_number(epoch: str) -> int:
-    """The epoch of a map as the number that each point of a map message carries."""
-    return int(epoch[:8], 16)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -7,6 +7,7 @@ import os
 import re
 import tempfile
 from pathlib import Path
+from typing import NamedTuple
 
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
@@ -23,6 +24,14 @@ _ALLOWED = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
 
 class MapFileError(MLLMFor3DError):
     """A map cannot be saved or loaded: its name, the file, or what is in it."""
+
+
+class SavedMap(NamedTuple):
+    """What was written: so many voxels of an epoch, the newest of them seen at ``newest_stamp`` ns."""
+
+    voxels: int
+    epoch: str
+    newest_stamp: int
 
 
 class MapFolder:
@@ -50,14 +59,14 @@ class MapFolder:
             raise MapFileError(f"{file} is a link to outside of its folder: maps stay in {self.path}")
         return file
 
-    def save(self, name: str, voxels: VoxelMap, overwrite: bool = False) -> tuple[int, str, int]:
-        """Write a map; returns its voxels, epoch and version. A reader never sees half a file.
+    def save(self, name: str, voxels: VoxelMap, overwrite: bool = False) -> SavedMap:
+        """Write a map. A reader never sees half a file.
 
         Raises:
             MapFileError: the name is no good or taken, the map is empty, or the file cannot be written.
         """
         file = self.file(name)
-        arrays, epoch, version = voxels.arrays()
+        arrays, epoch = voxels.arrays()
         if not len(arrays["keys"]):
             raise MapFileError("the map is empty: there is nothing to save")
         if file.exists() and not overwrite:
@@ -75,7 +84,7 @@ class MapFolder:
                     temporary.unlink()
         except (OSError, SafetensorError) as error:
             raise MapFileError(f"cannot write {file} ({error}): check space and rights") from error
-        return len(arrays["keys"]), epoch, version
+        return SavedMap(len(arrays["keys"]), epoch, int(arrays["stamps"].max()))
 
     def load(self, name: str, voxels: VoxelMap) -> None:
         """Take a saved map in place of all that ``voxels`` holds.

@@ -253,10 +253,10 @@ class VoxelMap:
             self._begin(VoxelRows(self._first_capacity, self._max_voxels))
             self._version += 1
 
-    def arrays(self) -> tuple[dict[str, np.ndarray], str, int]:
-        """A copy of all voxels (see ``VoxelRows.arrays``), with the epoch and version that they are of."""
+    def arrays(self) -> tuple[dict[str, np.ndarray], str]:
+        """A copy of all voxels (see ``VoxelRows.arrays``), and the epoch that they are of."""
         with self._lock:
-            return self._rows.arrays(), self._epoch, self._version
+            return self._rows.arrays(), self._epoch
 
     def replace(self, arrays: dict[str, np.ndarray]) -> None:
         """Take voxels that ``arrays`` gave in place of all present ones: a new epoch begins, the version goes on.

@@ -133,10 +133,20 @@ class CameraRig:
         """A count of the node's diagnostics."""
         return self.client.figure(self.name, name)
 
+    @property
+    def epoch(self) -> str:
+        """The epoch of the node's map, as the diagnostics say it."""
+        return self.client.figures[self.name]["map_epoch"]
+
     def until_counted(self, name: str, by: int = 2, **how: Any) -> None:
-        """Publish until a count of the diagnostics has grown."""
+        """Publish until a count of the diagnostics has grown; it begins anew when the node is activated."""
         before = self.figure(name)
-        self.until(lambda: self.figure(name) >= before + by, f"{name} to count", **how)
+
+        def counted() -> bool:
+            now = self.figure(name)
+            return now - (before if now >= before else 0) >= by
+
+        self.until(counted, f"{name} to count", **how)
 
     def until_said(self, text: str, part: str = "", **how: Any) -> None:
         """Publish until the diagnostics' message, or that of an input, has ``text``."""
