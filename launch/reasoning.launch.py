@@ -35,6 +35,7 @@ ARGUMENTS = (
     ("map_topic", "mapping_node/map/points", "The map that instructions are answered on (sensor_msgs/PointCloud2)"),
     ("model", "", "student (the shipped one), or path of a .safetensors checkpoint; empty: the parameter file's"),
     ("device", "", "Where the model runs: auto, cuda or cpu; empty: the parameter file's"),
+    ("teacher", "", "2D teacher of METHOD_LIFTED, such as compact; empty: the parameter file's, which has none"),
     ("autostart", "true", "Configure and activate the nodes; false where a lifecycle manager does"),
     ("rviz", "false", "Show map, mask and boxes in RViz"),
     ("mapping_params", str(SHARE / "config" / "mapping.yaml"), "Parameter file of mapping_node"),
@@ -73,7 +74,7 @@ def nodes(context: LaunchContext) -> list[Node]:
     topics = {name: given[argument] or preset["topics"].get(name, name) for name, argument in TOPIC_ARGUMENTS.items()}
     common = {"autostart": boolean(given["autostart"])} | sim_time
     sizes = {name: float(given[name]) for name in ("voxel_size", "max_depth") if given[name]}
-    texts = {name: given[name] for name in ("map_frame", "camera_frame", "model", "device") if given[name]}
+    texts = {name: given[name] for name in ("map_frame", "camera_frame", "model", "device", "teacher") if given[name]}
     mapping = Node(
         package=PACKAGE,
         executable="mapping_node",
@@ -92,8 +93,14 @@ def nodes(context: LaunchContext) -> list[Node]:
         executable="reasoning_node",
         name="reasoning_node",
         namespace=given["namespace"],
-        parameters=[given["reasoning_params"], only(sizes, "voxel_size") | only(texts, "model", "device") | common],
-        remappings=[("map/points", given["map_topic"])],
+        parameters=[
+            given["reasoning_params"],
+            only(preset["parameters"], "approx_sync_max_interval")
+            | only(sizes, "voxel_size")
+            | only(texts, "model", "device", "teacher", "camera_frame")
+            | common,
+        ],
+        remappings=[("map/points", given["map_topic"]), *topics.items()],
         output="screen",
     )
     shown = [(f"/{name}", name) for name in SHOWN]

@@ -88,7 +88,7 @@ class VoxelMap:
         self._out_of_range = 0
         self._forgotten = 0
         self._frames = 0
-        self._epoch = uuid.uuid4().hex[:16]
+        self._epoch = uuid.uuid4().hex[:8]  # so short that it fits into a number of 4 bytes
 
     def __len__(self) -> int:
         return self._rows.count

@@ -83,14 +83,15 @@ def test_the_nodes_fit_each_other() -> None:
 def test_arguments_reach_the_nodes() -> None:
     nodes = reasoning(
         namespace="robot1", voxel_size="0.05", max_depth="6", map_frame="world", camera_frame="cam", device="cpu",
-        model="mine.safetensors", use_sim_time="True", autostart="false", rgb_topic="/my/rgb",
+        model="mine.safetensors", teacher="compact", use_sim_time="True", autostart="false", rgb_topic="/my/rgb",
     ).nodes  # fmt: skip
     mapping, answers = parameters(nodes["mapping_node"]), parameters(nodes["reasoning_node"])
     assert (mapping["voxel_size"], mapping["max_depth"], mapping["map_frame"]) == (0.05, 6.0, "world")
     assert (answers["voxel_size"], answers["device"], answers["model"]) == (0.05, "cpu", "mine.safetensors")
     assert mapping["camera_frame"] == "cam" and "device" not in mapping and "max_depth" not in answers
     assert all(p["use_sim_time"] is True and p["autostart"] is False for p in (mapping, answers))
-    assert dict(nodes["mapping_node"].remappings)["rgb/image_raw"] == "/my/rgb"
+    assert (answers["teacher"], answers["camera_frame"]) == ("compact", "cam")
+    assert all(dict(node.remappings)["rgb/image_raw"] == "/my/rgb" for node in nodes.values())
     assert {node.namespace for node in nodes.values()} == {"robot1"}
 
 

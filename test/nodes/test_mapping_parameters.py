@@ -1,45 +1,28 @@
 """The table of parameters, the page about them and the shipped file say the same."""
 
-import re
 from pathlib import Path
 
 import pytest
 import yaml
+from parameter_page import documented, section, shown
 
 from mllm_for3d_ros.nodes.managed_node import COMMON_PARAMETERS
 from mllm_for3d_ros.nodes.mapping_parameters import PARAMETERS, contradiction
-from mllm_for3d_ros.nodes.parameters import Change, Parameter
+from mllm_for3d_ros.nodes.parameters import Parameter
 
 ROOT = Path(__file__).parents[2]
 TABLE = {parameter.name: parameter for parameter in (*PARAMETERS, *COMMON_PARAMETERS)}
+PAGE = section("Lifecycle and parameters of all nodes", "reasoning_node")
 VALUES: dict[str, object] = {name: parameter.default for name, parameter in TABLE.items()}
 
 
-def documented() -> dict[str, list[str]]:
-    """Default, range and mark of change by name, of the tables before the reasoning node's."""
-    page = (ROOT / "docs" / "nodes.md").read_text().partition("## reasoning_node")[0]
-    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in page.splitlines() if line.startswith("| `")]
-    names = [re.match(r"`(\w+)`( ●)?$", row[0]) for row in rows]
-    found = [(name, row) for name, row in zip(names, rows, strict=True) if name and len(row) == 4]
-    return {name[1]: [row[1], row[2], "●" if name[2] else ""] for name, row in found}
-
-
-def shown(parameter: Parameter) -> list[str]:
-    """The same of a parameter."""
-    default = {"True": "true", "": "(empty)"}.get(str(parameter.default), str(parameter.default))
-    span = ", ".join(parameter.choices)
-    if parameter.low is not None and parameter.high is not None:
-        span = f"{parameter.low:g}–{parameter.high:g}".replace("-", "−")
-    return [default, span, "●" if parameter.change is Change.ALWAYS else ""]
-
-
 def test_the_page_lists_every_parameter() -> None:
-    assert sorted(documented()) == sorted(TABLE)
+    assert sorted(documented(PAGE)) == sorted(TABLE)
 
 
 @pytest.mark.parametrize("parameter", TABLE.values(), ids=TABLE)
 def test_the_page_has_its_default_and_range(parameter: Parameter) -> None:
-    assert documented()[parameter.name] == shown(parameter)
+    assert documented(PAGE)[parameter.name] == shown(parameter)
 
 
 def test_the_shipped_file_has_parameters_that_exist_and_make_sense() -> None:
