@@ -21,7 +21,7 @@ from rosidl_build import KINDS, InterfacePackage, build_interfaces  # noqa: E402
 
 NAME = "mllm_for3d_ros"
 SHARE = f"share/{NAME}"
-SHARE_FOLDERS = ("launch", "config", "models", "rviz", *KINDS)
+SHARE_FOLDERS = ("launch", "config", "examples", "models", "rviz", *KINDS)
 WITHOUT_A_WHEEL = tuple(sorted(path.name for path in (HERE / "interfaces").iterdir()))
 """Message packages of ROS distributions that PyPI lacks; we build what we use of them."""
 

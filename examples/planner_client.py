@@ -5,9 +5,9 @@
     python3 planner_client.py "something to drink from" --max-opening 0.12
 
 The instruction stands (OP_KEEP): it is answered anew whenever the map changes, so the newest mask is the one to act
-on. Just before acting, ``Targets.grasp`` is asked again; it refuses masks that are old, of a map that was reset or
-relocalised, or of objects that have not been seen for long. Where MoveIt's messages are installed the box is added to
-the planning scene as a CollisionObject. Needs rclpy and this package's messages, nothing else of it.
+on. ``Targets.grasp`` refuses masks that are old, of a map that was reset or relocalised, or of objects that have not
+been seen for long; ``confirm`` asks once more, right before the arm moves. Where MoveIt's messages are installed the
+box is added to the planning scene as a CollisionObject. Needs rclpy and this package's messages, nothing else of it.
 """
 
 from __future__ import annotations
@@ -69,18 +69,23 @@ class GraspBox:
 
 
 class Targets:
-    """Keeps the newest mask of one instruction, and the map epoch that is current; no ROS node needed."""
+    """Keeps the newest mask of the instructions whose ids begin with ``prefix``, and the map epoch that is current."""
 
-    def __init__(self, instruction_id: str, limits: Limits) -> None:
-        self._id, self._limits = instruction_id, limits
+    def __init__(self, prefix: str, limits: Limits) -> None:
+        self._prefix, self._limits = prefix, limits
         self._mask: ReasoningMask | None = None
         self._epoch = ""
 
     def take(self, mask: ReasoningMask) -> None:
         """A mask came; those of other instructions tell of the map all the same."""
         self._epoch = mask.map_epoch or self._epoch
-        if (mask.requester, mask.instruction_id) == (REQUESTER, self._id):
+        if mask.requester == REQUESTER and mask.instruction_id.startswith(self._prefix):
             self._mask = mask
+
+    @property
+    def answered(self) -> str:
+        """Id of the instruction that the newest mask answers; empty before the first."""
+        return "" if self._mask is None else str(self._mask.instruction_id)
 
     def grasp(self, now_ns: int) -> GraspBox:
         """The best object that the gripper can hold.
@@ -162,6 +167,7 @@ class PlannerClient(Node):
     def __init__(self, text: str, limits: Limits) -> None:
         super().__init__("planner_client")
         self._id = uuid.uuid4().hex
+        self._confirmations = 0
         self.targets = Targets(self._id, limits)
         self._text = text
         latched = QoSProfile(depth=KEPT_MASKS, durability=DurabilityPolicy.TRANSIENT_LOCAL)
@@ -183,7 +189,7 @@ class PlannerClient(Node):
             if time.monotonic() > deadline:
                 raise Refused("nobody listens to instructions: is reasoning_node running and active?")
             rclpy.spin_once(self, timeout_sec=0.1)
-        self._send(Instruction.OP_KEEP)
+        self._send(Instruction.OP_KEEP, self._id)
 
     def wait_for_box(self, timeout_s: float) -> GraspBox:
         """Spin until there is a box.
@@ -200,9 +206,25 @@ class PlannerClient(Node):
                 if time.monotonic() > deadline:
                     raise
 
+    def confirm(self, timeout_s: float) -> GraspBox:
+        """What the map says now: ask once more and judge that answer, right before acting.
+
+        Raises:
+            Refused: there is nothing to grasp any more, or no answer within ``timeout_s``.
+        """
+        self._confirmations += 1
+        wanted = f"{self._id}/{self._confirmations}"
+        self._send(Instruction.OP_ANSWER, wanted)
+        deadline = time.monotonic() + timeout_s
+        while self.targets.answered != wanted:
+            if time.monotonic() > deadline:
+                raise Refused(f"no answer within {timeout_s:g} s")
+            rclpy.spin_once(self, timeout_sec=0.1)
+        return self.targets.grasp(self.now_ns())
+
     def cancel(self) -> None:
-        """Take the instruction back."""
-        self._send(Instruction.OP_CANCEL)
+        """Take the standing instruction back."""
+        self._send(Instruction.OP_CANCEL, self._id)
 
     def add_to_scene(self, box: GraspBox) -> bool:
         """Tell MoveIt of the box; False where its messages are not installed."""
@@ -212,8 +234,8 @@ class PlannerClient(Node):
         self.create_publisher(type(message), "/collision_object", 10).publish(message)
         return True
 
-    def _send(self, op: int) -> None:
-        message = Instruction(op=op, id=self._id, requester=REQUESTER, text=self._text)
+    def _send(self, op: int, instruction_id: str) -> None:
+        message = Instruction(op=op, id=instruction_id, requester=REQUESTER, text=self._text)
         message.header.stamp = self.get_clock().now().to_msg()
         self._instructions.publish(message)
 
@@ -230,7 +252,9 @@ def main(argv: list[str] | None = None) -> int:
     client = PlannerClient(args.text, Limits(max_age_s=args.max_age, max_opening=args.max_opening))
     try:
         client.ask(args.timeout)
-        box = client.wait_for_box(args.timeout)
+        client.wait_for_box(args.timeout)
+        client.cancel()
+        box = client.confirm(args.timeout)
         at, turn = box.grasp.position, box.grasp.orientation
         print(f"{box.label or 'object'} (score {box.score:.2f}) in {box.frame}: {box.reason}")
         print(f"box {box.size[0]:.2f} x {box.size[1]:.2f} x {box.size[2]:.2f} m, close over {box.width:.2f} m at")
@@ -239,7 +263,6 @@ def main(argv: list[str] | None = None) -> int:
         )
         added = client.add_to_scene(box)
         print(f"added to MoveIt's planning scene as {box.name}" if added else "moveit_msgs is not installed: not added")
-        client.cancel()
         return 0
     except Refused as reason:
         print(f"refused: {reason}", file=sys.stderr)

@@ -36,7 +36,7 @@ def test_command_line_runs_from_there(prefix: Path) -> None:
     assert (ran.returncode, ran.stdout.strip()) == (0, f"mllm-for3d {mllm_for3d_ros.__version__}"), ran.stderr
 
 
-@pytest.mark.parametrize("folder", ["config", "launch", "models", "rviz"])
+@pytest.mark.parametrize("folder", ["config", "examples", "launch", "models", "rviz"])
 def test_share_folder_holds_every_file(folder: str, prefix: Path) -> None:
     installed = prefix / "share" / PACKAGE / folder
     shipped = {p.relative_to(ROOT / folder) for p in (ROOT / folder).rglob("*") if p.is_file() and p.suffix != ".pyc"}

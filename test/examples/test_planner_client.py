@@ -80,6 +80,12 @@ def test_a_new_answer_in_a_new_epoch_is_taken() -> None:
     assert made.grasp(NOW).name == "e2/9"
 
 
+def test_answers_to_confirmations_are_of_the_instruction_too() -> None:
+    made = targets(mask(cup()), mask(cup(number=8), instruction_id="mine/1"))
+    assert (made.answered, made.grasp(NOW).name) == ("mine/1", "e1/8")
+    assert targets().answered == ""
+
+
 def test_an_old_mask_of_the_same_map_is_refused_later() -> None:
     made = targets(mask(cup()))
     assert made.grasp(NOW)
