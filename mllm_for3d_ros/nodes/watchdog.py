@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from rclpy.event_handler import SubscriptionEventCallbacks
+from rclpy.event_handler import SubscriptionEventCallbacks, UnsupportedEventTypeError
 from rclpy.node import Node
 from rclpy.qos import QoSCompatibility, QoSProfile, qos_check_compatible
 
@@ -38,7 +38,7 @@ class Input:
 
     name: as the node calls it, before remapping. topic: its full name. type_name: e.g.
     "sensor_msgs/msg/Image". watched: whether its silence is a problem. last: when a message came last
-    (monotonic seconds), None if never. lost: messages that the middleware reports as lost. misfits:
+    (monotonic seconds), None if never. lost: messages that the middleware reports as lost, None if it cannot. misfits:
     publishers whose QoS does not fit.
     """
 
@@ -49,7 +49,7 @@ class Input:
     watched: bool = True
     last: float | None = None
     count: int = 0
-    lost: int = 0
+    lost: int | None = 0
     misfits: int = 0
     since: float = field(default_factory=time.monotonic)
     _arrivals: deque[tuple[float, float]] = field(default_factory=lambda: deque(maxlen=_KEPT))
@@ -74,7 +74,7 @@ class Input:
             "expected": f"{self.type_name}, {self.qos.reliability.name.lower()}, {self.qos.durability.name.lower()}",
             "messages": self.count,
             "rate_hz": f"{rate:.1f}",
-            "lost": self.lost,
+            "lost": "unknown" if self.lost is None else self.lost,
             "qos_mismatches": self.misfits,
         }
         if delays:
@@ -153,8 +153,13 @@ class Watchdog:
             if reason := explain_misfit(entry, self._publishers(entry.topic)):
                 self._speaker.warn(f"misfit {entry.topic}", f"{entry.topic} is not heard from all publishers: {reason}")
 
-        events = SubscriptionEventCallbacks(message_lost=lost, incompatible_qos=misfit)
-        self._node.create_subscription(message_type, name, receive, qos, event_callbacks=events)
+        try:
+            events = SubscriptionEventCallbacks(message_lost=lost, incompatible_qos=misfit)
+            self._node.create_subscription(message_type, name, receive, qos, event_callbacks=events)
+        except UnsupportedEventTypeError:  # some middleware cannot tell what it lost
+            events = SubscriptionEventCallbacks(incompatible_qos=misfit)
+            self._node.create_subscription(message_type, name, receive, qos, event_callbacks=events)
+            entry.lost = None
         self.inputs.append(entry)
         return entry
 

@@ -116,7 +116,8 @@ def test_images_that_cannot_be_used_are_named_and_the_next_ones_are_used(rig: Ca
     ]
     for said, how in faults:
         rig.until_said(said, **how)
-        rig.heals()
+        rig.until_counted("fused")
+    rig.heals()
 
 
 def test_late_transforms_are_waited_for(rig: CameraRig) -> None:

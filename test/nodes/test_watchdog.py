@@ -1,8 +1,10 @@
 import pytest
+from rclpy.event_handler import SubscriptionEventCallbacks, UnsupportedEventTypeError
+from std_msgs.msg import String
 
 from mllm_for3d_ros.nodes.parameters import qos
 from mllm_for3d_ros.nodes.speaker import Speaker
-from mllm_for3d_ros.nodes.watchdog import Endpoint, Input, explain_silence
+from mllm_for3d_ros.nodes.watchdog import Endpoint, Input, Watchdog, explain_silence
 
 IMAGE = "sensor_msgs/msg/Image"
 RELIABLE, BEST_EFFORT = qos("reliable", "volatile", 1), qos("best_effort", "volatile", 1)
@@ -72,3 +74,31 @@ def test_complaints_are_not_repeated_within_the_period() -> None:
         speaker.warn("a", "first\n  line")
     speaker.warn("b", "other")
     assert said == ["first line", "first line (and 2 more times since the last such line)", "other"]
+
+
+class Middleware:
+    """A node whose middleware cannot tell what it lost."""
+
+    def __init__(self) -> None:
+        self.subscribed: list[SubscriptionEventCallbacks] = []
+
+    def resolve_topic_name(self, name: str) -> str:
+        return f"/{name}"
+
+    def get_clock(self) -> None:
+        return None
+
+    def create_timer(self, period: float, callback: object, clock: object) -> None:
+        return None
+
+    def create_subscription(self, *arguments: object, event_callbacks: SubscriptionEventCallbacks) -> None:
+        if event_callbacks.message_lost is not None:
+            raise UnsupportedEventTypeError("cannot")
+        self.subscribed.append(event_callbacks)
+
+
+def test_a_middleware_that_cannot_tell_what_it_lost_is_asked_for_less() -> None:
+    node = Middleware()
+    watchdog = Watchdog(node, Speaker(pytest.fail))  # type: ignore[arg-type]
+    entry = watchdog.subscribe(String, "words", pytest.fail, RELIABLE)
+    assert len(node.subscribed) == 1 and entry.figures(0.0)["lost"] == "unknown"
