@@ -42,7 +42,7 @@ class ManagedNode(LifecycleNode):
         super().__init__(name, **arguments)
         self._configured: ExitStack | None = None
         self._active: ExitStack | None = None
-        self._starting = False
+        self._starting = self._finalized = False
         self._failure: Exception | None = None
         table = (*COMMON_PARAMETERS, *parameters)
         self.parameters = Parameters(self, table, self.contradiction, lambda: self._configured is not None)
@@ -79,7 +79,9 @@ class ManagedNode(LifecycleNode):
 
     @property
     def state(self) -> str:
-        """The lifecycle state: "unconfigured", "inactive" or "active"."""
+        """The lifecycle state: "unconfigured", "inactive", "active" or "finalized"."""
+        if self._finalized:
+            return "finalized"
         if self._configured is None:
             return "unconfigured"
         return "inactive" if self._active is None else "active"
@@ -125,8 +127,9 @@ class ManagedNode(LifecycleNode):
         return TransitionCallbackReturn.SUCCESS
 
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Undo whatever was done."""
+        """Undo whatever was done, for good."""
         self.close()
+        self._finalized = True
         return TransitionCallbackReturn.SUCCESS
 
     def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:

@@ -102,8 +102,8 @@ class Parameters:
         self,
         node: Node,
         table: Iterable[Parameter],
-        contradiction: Callable[[Mapping[str, Any]], str] = lambda values: "",
-        configured: Callable[[], bool] = lambda: True,
+        contradiction: Callable[[Mapping[str, Any]], str],
+        configured: Callable[[], bool],
     ) -> None:
         self._node, self._contradiction, self._configured = node, contradiction, configured
         self._table = {parameter.name: parameter for parameter in table}
@@ -153,11 +153,6 @@ class Parameters:
         if parameter.change is Change.UNCONFIGURED and self._configured():
             return f"parameter {parameter.name} {parameter.change.value}: deactivate and clean up the node first"
         return ""
-
-
-def declare(node: Node, table: Iterable[Parameter]) -> Parameters:
-    """The declared parameters of a node without lifecycle: see ``Parameters``."""
-    return Parameters(node, table)
 
 
 def qos(reliability: str, durability: str, depth: int) -> QoSProfile:

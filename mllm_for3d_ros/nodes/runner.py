@@ -7,7 +7,6 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from types import FrameType
-from typing import Any
 
 import rclpy
 from rclpy.executors import Executor, SingleThreadedExecutor
@@ -23,7 +22,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def run_node(
-    make_node: Callable[[], Node],
+    make_node: Callable[[], ManagedNode],
     argv: Sequence[str] | None = None,
     make_executor: Callable[[], Executor] = SingleThreadedExecutor,
 ) -> int:
@@ -45,12 +44,11 @@ def run_node(
     for number in _SIGNALS:
         signal.signal(number, request_stop)
     rclpy.init(args=list(sys.argv if argv is None else argv), signal_handler_options=SignalHandlerOptions.NO)
-    node: Any = None
+    node: ManagedNode | None = None
     executor = make_executor()
     try:
         node = make_node()
-        if isinstance(node, ManagedNode):
-            node.start()
+        node.start()
         _spin(node, stop, executor)
         return 0
     except MLLMFor3DError as error:

@@ -108,7 +108,7 @@ def test_closing_ends_everything_once(node: Example) -> None:
 def test_shutdown_from_active_ends_everything(node: Example) -> None:
     node.start()
     assert node.trigger_shutdown() == SUCCESS
-    assert node.done[2:] == ["deactivate", "cleanup"]
+    assert node.done[2:] == ["deactivate", "cleanup"] and node.state == "finalized"
 
 
 def test_a_failing_transition_is_undone_and_can_be_tried_again(node: Example) -> None:
