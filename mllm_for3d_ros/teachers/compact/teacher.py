@@ -64,7 +64,8 @@ class CompactTeacher:
         network, text_head = PixelEmbedder(), TextHead.shaped_like(tensors, "text_head.")
         fill_module(network, tensors, "network.", path)
         fill_module(text_head, tensors, "text_head.", path)
-        return cls(network, text_head, encoder or SentenceEncoder.load(), card["sha256"][:16], views_kept)
+        encoder = encoder or SentenceEncoder.of_checkpoint(path, card)
+        return cls(network, text_head, encoder, card["sha256"][:16], views_kept)
 
     def answer(self, frames: Sequence[Frame], instruction: str) -> list[ViewAnswer]:
         """See ``Teacher.answer``."""
