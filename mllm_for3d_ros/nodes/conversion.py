@@ -11,7 +11,7 @@ from builtin_interfaces.msg import Duration, Time
 from sensor_msgs.msg import Image, PointCloud2, PointField
 from std_msgs.msg import Header
 
-from mllm_for3d_ros.scene.point_cloud2 import pack_columns, unpack_points
+from mllm_for3d_ros.scene.point_cloud2 import fields_of, pack_columns, unpack_points
 
 NANOSECONDS = 1_000_000_000
 _MAX_SECONDS = 2**31 - 1
@@ -58,7 +58,12 @@ def image_message(pixels: np.ndarray, encoding: str, header: Header) -> Image:
 
 def cloud_message(columns: Mapping[str, np.ndarray], frame_id: str, nanoseconds: int) -> PointCloud2:
     """Unorganised PointCloud2 of columns [N], packed in their order without padding."""
-    records, packed = pack_columns(columns)
+    return records_message(pack_columns(columns)[0], frame_id, nanoseconds)
+
+
+def records_message(records: np.ndarray, frame_id: str, nanoseconds: int) -> PointCloud2:
+    """Unorganised PointCloud2 of structured records [N]."""
+    packed = fields_of(records.dtype)
     fields = [PointField(name=f.name, offset=f.offset, datatype=f.datatype, count=f.count) for f in packed]
     message = PointCloud2(header=header_message(frame_id, nanoseconds), height=1, width=len(records), fields=fields)
     message.point_step, message.row_step, message.is_dense = records.itemsize, records.nbytes, True

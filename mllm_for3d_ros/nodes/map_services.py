@@ -10,17 +10,12 @@ from std_srvs.srv import Trigger
 
 from mllm_for3d_ros.nodes.speaker import one_line
 from mllm_for3d_ros.scene.map_file import MapFileError, MapFolder
-from mllm_for3d_ros.scene.voxel_map import VoxelMap
+from mllm_for3d_ros.scene.voxel_map import VoxelMap, epoch_number
 from mllm_for3d_ros.srv import LoadMap, SaveMap
 
 
-def epoch_number(epoch: str) -> int:
-    """The epoch of a map as the number that each point of a map message carries."""
-    return int(epoch[:8], 16)
-
-
 def epoch_name(epoch: str) -> str:
-    """The same as it stands in answers, services and diagnostics: 8 hexadecimal digits."""
+    """The epoch of a map as it stands in answers, services and diagnostics: 8 hexadecimal digits."""
     return f"{epoch_number(epoch):08x}"
 
 

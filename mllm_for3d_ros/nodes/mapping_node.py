@@ -13,25 +13,23 @@ import numpy as np
 from sensor_msgs.msg import PointCloud2
 
 from mllm_for3d_ros.nodes import mapping_parameters
-from mllm_for3d_ros.nodes.conversion import cloud_message
+from mllm_for3d_ros.nodes.conversion import records_message
 from mllm_for3d_ros.nodes.diagnostics import Part
 from mllm_for3d_ros.nodes.image_inputs import ImageInputs
 from mllm_for3d_ros.nodes.inputs.continuity import Continuity, Limits
 from mllm_for3d_ros.nodes.inputs.frame_reader import Robot
 from mllm_for3d_ros.nodes.inputs.self_filter import read_mask
 from mllm_for3d_ros.nodes.managed_node import ManagedNode
-from mllm_for3d_ros.nodes.map_services import MapServices, epoch_name, epoch_number
+from mllm_for3d_ros.nodes.map_services import MapServices, epoch_name
 from mllm_for3d_ros.nodes.mapper import Mapper, Pair, Settings
 from mllm_for3d_ros.nodes.parameters import LATCHED
 from mllm_for3d_ros.nodes.runner import run_node
 from mllm_for3d_ros.nodes.timers import steady_timer
 from mllm_for3d_ros.nodes.watchdog import Watchdog
 from mllm_for3d_ros.nodes.worker import Worker
-from mllm_for3d_ros.scene.map_cloud import map_columns
 from mllm_for3d_ros.scene.map_file import MapFolder
 from mllm_for3d_ros.scene.voxel_map import VoxelMap, warm_up
 from mllm_for3d_ros.scene.voxel_rows import voxels_within
-from mllm_for3d_ros.types import SceneCloud
 
 
 class MappingNode(ManagedNode):
@@ -132,12 +130,10 @@ class MappingNode(ManagedNode):
         """Publish the map; runs in a thread of its own."""
         assert self._mapper is not None
         with self._mapper.stages.measure("snapshot"):
-            cloud = self._map.snapshot()
+            records, newest, version, epoch = self._map.records()
         with self._mapper.stages.measure("publish"):
-            newest = newest_stamp(cloud)
-            columns = map_columns(cloud, newest) | {"epoch": np.full(len(cloud), epoch_number(cloud.epoch), np.uint32)}
-            self._output.publish(cloud_message(columns, cloud.frame_id, newest))
-        self._published = cloud.version, cloud.epoch
+            self._output.publish(records_message(records, self._map.frame_id, newest))
+        self._published = version, epoch
 
     def _publishing_failed(self, error: Exception) -> None:
         self.speaker.error("publish", error)
@@ -165,11 +161,6 @@ class MappingNode(ManagedNode):
     def parts(self) -> Sequence[Part]:
         """The inputs."""
         return self._watchdog.parts()
-
-
-def newest_stamp(cloud: SceneCloud) -> int:
-    """Stamp in ns of the newest observation in the map, 0 if it is empty: the map's version for others."""
-    return int(np.max(cloud.last_seen_ns)) if len(cloud) else 0
 
 
 def main(argv: Sequence[str] | None = None) -> int:

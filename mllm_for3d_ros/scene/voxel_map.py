@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import threading
 import uuid
+from typing import NamedTuple
 
 import numpy as np
 
 from mllm_for3d_ros.errors import MLLMFor3DError
 from mllm_for3d_ros.scene import voxel_kernels as kernels
 from mllm_for3d_ros.scene import voxel_removal as removal
-from mllm_for3d_ros.scene import voxel_storage as storage
 from mllm_for3d_ros.scene.voxel_rows import VoxelRows
 from mllm_for3d_ros.types import Frame, Intrinsics, SceneCloud
 
@@ -33,6 +33,20 @@ def voxel_keys(points: np.ndarray, voxel_size: float) -> np.ndarray:
         [N, 3] int32, ``floor(points / voxel_size)``. The points of a snapshot give distinct keys.
     """
     return np.floor(np.asarray(points, dtype=np.float64) / voxel_size).astype(np.int32)
+
+
+class MapRecords(NamedTuple):
+    """The records [N] of a map message, with the stamp in ns of the newest observation, and version and epoch."""
+
+    records: np.ndarray
+    newest_stamp: int
+    version: int
+    epoch: str
+
+
+def epoch_number(epoch: str) -> int:
+    """The epoch of a map as the number that its records carry."""
+    return int(epoch[:8], 16)
 
 
 class VoxelMap:
@@ -122,7 +136,7 @@ class VoxelMap:
     def newest_stamp(self) -> int:
         """Stamp in ns of the newest observation in the map, 0 if it is empty: the map's version for others."""
         with self._lock:
-            return int(self._rows.stamps.max()) if self._rows.count else 0
+            return self._rows.newest_stamp
 
     @property
     def memory_bytes(self) -> int:
@@ -236,16 +250,14 @@ class VoxelMap:
     def snapshot(self) -> SceneCloud:
         """A copy of the map as it is now; each point lies inside its voxel (see ``voxel_keys``)."""
         with self._lock:
-            rows, n = self._rows, self._rows.count
-            points = np.empty((n, 3), dtype=np.float32)
-            colors = np.empty((n, 3), dtype=np.uint8)
-            normals = np.empty((n, 3), dtype=np.float32)
-            weights = np.empty(n, dtype=np.float32)
-            stamps = np.empty(n, dtype=np.int64)
-            storage.export(rows.rows, rows.words, n, self.voxel_size, points, colors, normals, weights, stamps)
-            return SceneCloud(
-                points, colors, normals, weights, stamps, self.voxel_size, self.frame_id, self._version, self._epoch
-            )
+            means = self._rows.means(self.voxel_size)
+            return SceneCloud(*means, self.voxel_size, self.frame_id, self._version, self._epoch)
+
+    def records(self) -> MapRecords:
+        """The map as a message has it; quicker than packing a snapshot."""
+        with self._lock:
+            records = self._rows.records(self.voxel_size, epoch_number(self._epoch))
+            return MapRecords(records, self._rows.newest_stamp, self._version, self._epoch)
 
     def reset(self) -> None:
         """Forget everything: a new epoch begins, the version goes on."""
@@ -284,3 +296,4 @@ def warm_up() -> None:
     small.forget_seen_through(frame)
     small.integrate_arrays(color, np.full((8, 8), 1000, dtype=np.uint16), camera, np.eye(4), 0)
     small.snapshot()
+    small.records()

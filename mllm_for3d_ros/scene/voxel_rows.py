@@ -12,6 +12,7 @@ _TABLE_PER_VOXEL = 4  # table entries a voxel of storage: a load of at most 0.25
 _CACHE_LINE = 64
 _BYTES_PER_VOXEL = 4 * storage.ROW_FLOATS + 4 * 2 * _TABLE_PER_VOXEL  # the table's size is rounded up to a power of two
 _LEAST_VOXELS = 1 << 14
+_RECORD = np.dtype([(name, "<u4" if name == "epoch" else "<f4") for name in storage.MAP_FIELDS])
 _SUMS = storage.WEIGHT + 1
 
 
@@ -77,6 +78,27 @@ class VoxelRows:
     def stamps(self) -> np.ndarray:
         """[count] int64 ns: when each voxel was seen last; a view."""
         return self.words[: self.count, storage.STAMP_WORD]
+
+    @property
+    def newest_stamp(self) -> int:
+        """Stamp in ns of the newest observation, 0 if there are no voxels."""
+        return int(self.stamps.max()) if self.count else 0
+
+    def means(self, voxel_size: float) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Points, colours, normals, weights and stamps of all voxels, as a SceneCloud has them."""
+        n = self.count
+        points, normals = np.empty((n, 3), dtype=np.float32), np.empty((n, 3), dtype=np.float32)
+        colors, weights = np.empty((n, 3), dtype=np.uint8), np.empty(n, dtype=np.float32)
+        stamps = np.empty(n, dtype=np.int64)
+        storage.export(self.rows, self.words, n, voxel_size, points, colors, normals, weights, stamps)
+        return points, colors, normals, weights, stamps
+
+    def records(self, voxel_size: float, epoch: int) -> np.ndarray:
+        """[count] records of a map message, with the fields ``voxel_storage.MAP_FIELDS``."""
+        out = np.empty((self.count, len(storage.MAP_FIELDS)), dtype=np.float32)
+        newest, bits = self.newest_stamp, out.view(np.uint32)
+        storage.pack(self.rows, self.words, self.count, voxel_size, newest, np.uint32(epoch), out, bits)
+        return out.view(_RECORD).reshape(-1)
 
     def arrays(self) -> dict[str, np.ndarray]:
         """A copy of all voxels: keys [N] int64, sums [N, 10] float32, stamps [N] int64 ns."""

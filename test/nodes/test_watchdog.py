@@ -1,3 +1,5 @@
+from collections.abc import Callable
+
 import pytest
 from rclpy.event_handler import SubscriptionEventCallbacks, UnsupportedEventTypeError
 from std_msgs.msg import String
@@ -77,10 +79,10 @@ def test_complaints_are_not_repeated_within_the_period() -> None:
 
 
 class Middleware:
-    """A node whose middleware cannot tell what it lost."""
+    """A node, its subscription and its handle; they cannot tell what was lost."""
 
     def __init__(self) -> None:
-        self.subscribed: list[SubscriptionEventCallbacks] = []
+        self.waiting: list[String] = []
 
     def resolve_topic_name(self, name: str) -> str:
         return f"/{name}"
@@ -91,14 +93,47 @@ class Middleware:
     def create_timer(self, period: float, callback: object, clock: object) -> None:
         return None
 
-    def create_subscription(self, *arguments: object, event_callbacks: SubscriptionEventCallbacks) -> None:
+    def create_subscription(
+        self, kind: type, name: str, receive: Callable[[object], None], qos: object,
+        event_callbacks: SubscriptionEventCallbacks,
+    ) -> "Middleware":  # fmt: skip
         if event_callbacks.message_lost is not None:
             raise UnsupportedEventTypeError("cannot")
-        self.subscribed.append(event_callbacks)
+        self.receive = receive
+        return self
+
+    @property
+    def handle(self) -> "Middleware":
+        return self
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *error: object) -> None:
+        pass
+
+    def take_message(self, kind: type, raw: bool) -> tuple[String, None] | None:
+        return (self.waiting.pop(0), None) if self.waiting else None
 
 
 def test_a_middleware_that_cannot_tell_what_it_lost_is_asked_for_less() -> None:
     node = Middleware()
     watchdog = Watchdog(node, Speaker(pytest.fail))  # type: ignore[arg-type]
     entry = watchdog.subscribe(String, "words", pytest.fail, RELIABLE)
-    assert len(node.subscribed) == 1 and entry.figures(0.0)["lost"] == "unknown"
+    assert entry.figures(0.0)["lost"] == "unknown"
+
+
+def test_messages_that_wait_are_taken_at_once_and_a_bad_one_ends_nothing() -> None:
+    node, said, taken = Middleware(), [], []
+    watchdog = Watchdog(node, Speaker(said.append))  # type: ignore[arg-type]
+
+    def take(message: String) -> None:
+        taken.append(message.data)
+        if message.data == "b":
+            raise ValueError("not this one")
+
+    entry = watchdog.subscribe(String, "words", take, qos("reliable", "volatile", 3))
+    node.waiting = [String(data=letter) for letter in "bcdef"]
+    node.receive(String(data="a"))
+    assert taken == list("abcd") and entry.count == 4, "no more than the queue is deep, so that others get their turn"
+    assert said == ["ValueError: not this one"]
