@@ -51,8 +51,8 @@ def pack_columns(columns: Mapping[str, np.ndarray]) -> tuple[np.ndarray, list[Po
 
 def fields_of(records: np.dtype) -> list[PointField]:
     """The fields of records of single numbers."""
-    columns = records.fields or {}
-    return [PointField(name, column[1], _NUMBERS[column[0].newbyteorder("=")]) for name, column in columns.items()]
+    offsets = {name: column[1] for name, column in (records.fields or {}).items()}
+    return [PointField(name, offset, _NUMBERS[records[name].newbyteorder("=")]) for name, offset in offsets.items()]
 
 
 def pack_points(
