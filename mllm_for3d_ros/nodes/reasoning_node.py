@@ -86,10 +86,12 @@ class ReasoningNode(ManagedNode):
     def configure(self, scope: ExitStack) -> None:
         """Make the outputs, and the inputs for instructions: while inactive, each is told so."""
         self._outputs = AnswerOutputs(self, self.get_logger().info)
+        self._asked = Watchdog(self, self.speaker, only_first=True)
         words = qos("reliable", "volatile", _BURST)
-        self.create_subscription(Instruction, "instruction", self._guarded(self.take_instruction), words)
-        text = self._guarded(lambda message: self.take_instruction(Instruction(text=message.data)))
-        self.create_subscription(String, "instruction/text", text, words)
+        self._asked.subscribe(Instruction, "instruction", self.take_instruction, words, watch=False)
+        self._asked.subscribe(
+            String, "instruction/text", lambda m: self.take_instruction(Instruction(text=m.data)), words, watch=False
+        )
         self.create_service(Segment, "~/segment", self._segment, qos_profile=words)
         steady_timer(self, _POLL_S, self._outputs.poll)
 
@@ -174,17 +176,6 @@ class ReasoningNode(ManagedNode):
         self._counts["maps_failed"] += 1
         self.speaker.warn("map", f"a map could not be used, the one before it stays: {describe(error)}")
 
-    def _guarded(self, callback: Callable[[Any], object]) -> Callable[[Any], None]:
-        """A callback whose exceptions are a line in the log: a message must never end the node."""
-
-        def receive(message: Any) -> None:
-            try:
-                callback(message)
-            except Exception as error:
-                self.speaker.error("instruction", error)
-
-        return receive
-
     async def _segment(self, request: Any, response: Any) -> Any:
         """The service: waits for the answer without holding up anything else."""
         answer: Future[Any] = Future(executor=self.executor)
@@ -265,7 +256,7 @@ class ReasoningNode(ManagedNode):
 
     def parts(self) -> Sequence[Part]:
         """The inputs, for the diagnostics."""
-        return () if self._watchdog is None else self._watchdog.parts()
+        return [*self._asked.parts(), *(() if self._watchdog is None else self._watchdog.parts())]
 
     def figures(self) -> Mapping[str, object]:
         """What the diagnostics show."""

@@ -250,6 +250,7 @@ def test_the_diagnostics_name_the_model_and_the_times(robot: Robot) -> None:
     stages = [f"{stage}_ms_p{p}" for stage in ("encode", "queue", "answer", "publish") for p in (50, 95)]
     assert all(float(figures[stage]) >= 0 for stage in stages)
     assert robot.client.figure("reasoning_node", "map_voxels") == len(FULLER)
+    assert {"reasoning_node: instruction", "reasoning_node: map/points"} <= robot.client.figures.keys()
 
 
 def test_an_inactive_node_says_so_and_takes_the_map_again_when_activated(robot: Robot) -> None:

@@ -7,7 +7,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from student_support import ColorStudent
 
+from mllm_for3d_ros.answering.answerer import Answerer
 from mllm_for3d_ros.nodes import mapping_node, reasoning_node
 from mllm_for3d_ros.nodes import start as start_module
 from mllm_for3d_ros.nodes.model import ModelChoice
@@ -80,3 +82,10 @@ def test_unknown_and_corrupt_checkpoints(tmp_path: Path, capfd: pytest.CaptureFi
         assert start(reasoning_node.main, f"model:={tmp_path / name}") == 1
         lines = [line for line in capfd.readouterr().err.splitlines() if "FATAL" in line]
         assert len(lines) == 1 and name.partition(".")[0] in lines[0]
+
+
+def test_an_unknown_teacher(capfd: pytest.CaptureFixture[str]) -> None:
+    arguments = ["node", "--ros-args", "-p", "teacher:=aristotle"]
+    assert reasoning_node.main(arguments, lambda choice, say: Answerer(ColorStudent())) == 1
+    lines = [line for line in capfd.readouterr().err.splitlines() if "FATAL" in line]
+    assert len(lines) == 1 and "aristotle" in lines[0] and "compact" in lines[0]
