@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,27 +27,25 @@ from mllm_for3d_ros.recording.tf import TransformUnavailable
 
 COLOR, DEPTH, INFO = "rgb/image_raw", "depth/image_raw", "camera_info"
 INPUTS = (COLOR, DEPTH, INFO)
-NODES = {
-    "mapping_node": "ros2 launch mllm_for3d_ros reasoning.launch.py",
-    "reasoning_node": "ros2 launch mllm_for3d_ros reasoning.launch.py",
-}
-DISCOVERY_S = 2.0
+NODES = ("mapping_node", "reasoning_node")
+_START = "start it: ros2 launch mllm_for3d_ros reasoning.launch.py"
 _LOG = "see what the node says in its log"
 
 
 @dataclass(frozen=True)
 class Wanted:
     """What is looked at. topics: by our input names; those left out are taken from a running mapping_node, else the
-    input's own name. slop_s: how far stamps of colour and depth may lie apart. rectified: images are.
+    input's own name. slop_s: how far stamps of colour and depth may lie apart.
+    discovery_s: how long other nodes are looked for before.
     """
 
     topics: Mapping[str, str]
     map_frame: str = "map"
     camera_frame: str = ""
     slop_s: float = 0.02
-    rectified: bool = False
     reliability: str = "best_effort"
     use_sim_time: bool = False
+    discovery_s: float = 2.0
 
 
 def examine(wanted: Wanted, seconds: float) -> list[Finding]:
@@ -59,7 +58,7 @@ def examine(wanted: Wanted, seconds: float) -> list[Finding]:
     executor.add_node(node)
     try:
         doctor = GraphDoctor(node, wanted)
-        _spin(executor, DISCOVERY_S)
+        _spin(executor, wanted.discovery_s)
         doctor.listen()
         _spin(executor, seconds)
         return doctor.findings()
@@ -134,7 +133,8 @@ class GraphDoctor:
         if depth.message is not None:
             findings.append(input_checks.check_depth(depth))
         if info.message is not None:
-            findings.append(input_checks.check_camera(info.message, color.message, self._wanted.rectified))
+            rectified = "rect" in color.topic.rsplit("/", 1)[-1]  # as mapping_node takes it by default
+            findings.append(input_checks.check_camera(info.message, color.message, rectified))
         if color.message is not None and depth.message is not None:
             findings.append(input_checks.check_frames(color.message, depth.message))
             findings.append(input_checks.check_pairs(color.stamps, depth.stamps, self._wanted.slop_s))
@@ -162,33 +162,29 @@ class GraphDoctor:
         return [*found, input_checks.check_stamps(self._heard[name], rate)]
 
     def _pose(self, color: Heard) -> Finding:
-        """Whether TF has the pose of one of the images that came."""
-        frame = self._wanted.camera_frame or color.message.header.frame_id
-        error: TransformUnavailable | None = None
-        for stamp in reversed(color.stamps):  # the newest may be ahead of TF
-            try:
-                self._transforms.lookup(self._wanted.map_frame, frame, stamp)
-            except TransformUnavailable as unavailable:
-                error = error or unavailable
-            else:
-                return good("TF", f"{frame!r} has a pose in {self._wanted.map_frame!r}")
-        try:  # for its explanation
-            self._transforms.wait_for(self._wanted.map_frame, frame, color.stamps[-1], 0.0)
+        """Whether TF has the pose of one of the images that came; the newest may be ahead of it."""
+        target, frame = self._wanted.map_frame, self._wanted.camera_frame or color.message.header.frame_id
+        for stamp in reversed(color.stamps):
+            with suppress(TransformUnavailable):
+                self._transforms.lookup(target, frame, stamp)
+                return good("TF", f"{frame!r} has a pose in {target!r}")
+        try:
+            self._transforms.wait_for(target, frame, color.stamps[-1], 0.0)
         except TransformUnavailable as explained:
             return of_error("TF", explained)
-        return good("TF", f"{frame!r} has a pose in {self._wanted.map_frame!r}")
+        return good("TF", f"{frame!r} has a pose in {target!r}, since just now")
 
     def _nodes(self) -> list[Finding]:
         """Whether our nodes run, and what they complain about."""
         findings = []
-        for node, start in NODES.items():
+        for node in NODES:
             own = {
                 name: status
                 for name, status in self._statuses.items()
                 if name.partition(":")[0].rsplit("/", 1)[-1] == node
             }
             if not own:
-                findings.append(warning("nodes", f"{node} does not run, or not in this domain", f"start it: {start}"))
+                findings.append(warning("nodes", f"{node} does not run, or not in this domain", _START))
             complaints = [
                 f"{name}: {status.message}" for name, status in own.items() if status.level != DiagnosticStatus.OK
             ]

@@ -127,7 +127,7 @@ def test_qos_that_does_not_fit_is_named(camera: Camera) -> None:
 def test_a_running_node_tells_its_topics_and_its_problems(camera: Camera) -> None:
     camera.node_says = "images come faster than they are fused"
     camera.start()
-    findings = examine(Wanted({}), seconds=2.0)
+    findings = examine(Wanted({}, discovery_s=8.0), seconds=2.0)
     assert of(findings, "rgb/image_raw") == [] and "/cam/rgb" in of(findings, "colour")[0].found
     assert any("faster than they are fused" in finding.found for finding in of(findings, "nodes"))
 
