@@ -39,30 +39,28 @@ set_environment() { # what sourcing /opt/ros/<distribution>/setup.bash does on a
 copy_sources() { # CMake takes no include paths (those of .venv) below the folder of the sources
   rm -rf "$SOURCES"
   mkdir -p "$SOURCES"
-  git ls-files -z --cached --others --exclude-standard | xargs -0 cp --parents -t "$SOURCES" ||
+  git ls-files -z --cached --others --exclude-standard | xargs -0 cp -p --parents -t "$SOURCES" ||
     fail "the files of this checkout could not be copied; run it in a git checkout without deleted files"
 }
 
-build() { # $1: name of the workspace; more: options of colcon build
-  local workspace=$WORK/$1
-  shift
-  say "building in ${workspace#"$ROOT"/} ${*:-}"
-  rm -rf "$workspace"
-  mkdir -p "$workspace"
-  (cd "$workspace" && colcon --log-base log build --paths "$SOURCES" --event-handlers console_direct- "$@" --cmake-args \
-    -GNinja -DCMAKE_PROJECT_INCLUDE="$ROOT/tools/ros_wheels_fix.cmake" -DPython3_EXECUTABLE="$VENV/bin/python") ||
-    fail "colcon build failed; see above and ${workspace#"$ROOT"/}/log"
+colcon_in_work() { # the build folder is common to both layouts: the second one compiles nothing anew
+  (cd "$WORK" && colcon --log-base log "$1" --paths "$SOURCES" --build-base build --install-base "$2" \
+    --event-handlers console_direct- "${@:3}")
 }
 
-run_tests() { # $1: name of the workspace
-  local workspace=$WORK/$1
-  say "testing ${workspace#"$ROOT"/}: $TESTS"
-  (cd "$workspace" && colcon --log-base log test --paths "$SOURCES" --event-handlers console_direct- \
-    --return-code-on-test-failure --ctest-args -R "$TESTS" --no-tests=error) || {
-    (cd "$workspace" && colcon test-result --verbose) >&2 || true
-    fail "tests of the installed package failed; see above and ${workspace#"$ROOT"/}/log"
-  }
-  (cd "$workspace" && colcon test-result --all)
+build() { # $1: folder of the installation; more: options of colcon build
+  say "building into ${WORK#"$ROOT"/}/$1 ${*:2}"
+  rm -rf "${WORK:?}/$1"
+  colcon_in_work build "$1" "${@:2}" --cmake-clean-cache --cmake-args -GNinja -DPython3_EXECUTABLE="$VENV/bin/python" \
+    -DCMAKE_PROJECT_INCLUDE="$ROOT/tools/ros_wheels_fix.cmake" || fail "colcon build failed; see above and $WORK/log"
+}
+
+run_tests() { # $1: folder of the installation
+  say "testing ${WORK#"$ROOT"/}/$1: $TESTS"
+  local failed=0
+  colcon_in_work test "$1" --return-code-on-test-failure --ctest-args -R "$TESTS" --no-tests=error || failed=1
+  (cd "$WORK" && colcon --log-base log test-result --test-result-base build --all --verbose) || failed=1
+  [ "$failed" = 0 ] || fail "tests of the installed package failed; see above and $WORK/log"
 }
 
 install_tools
