@@ -14,11 +14,12 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from mllm_for3d_ros.nodes.conversion import stamp_ns
 from mllm_for3d_ros.nodes.inputs.decoding import color_decoder, depth_decoder
 from mllm_for3d_ros.nodes.inputs.frame_reader import FrameReader, Robot
+from mllm_for3d_ros.nodes.inputs.pairs import CameraBook, Pair, PairReader
 from mllm_for3d_ros.nodes.managed_node import ManagedNode
-from mllm_for3d_ros.nodes.mapper import CameraBook, Pair
 from mllm_for3d_ros.nodes.mapping_parameters import PARAMETERS
 from mllm_for3d_ros.nodes.pairing import COLOR, DEPTH, StampOffsets, make_pairing
 from mllm_for3d_ros.nodes.parameters import qos
+from mllm_for3d_ros.nodes.stage_times import StageTimes
 from mllm_for3d_ros.nodes.transforms import TF_DEPTH, TransformListener
 from mllm_for3d_ros.nodes.watchdog import Watchdog
 
@@ -44,19 +45,20 @@ class ImageInputs:
 
     def __init__(self, node: ManagedNode, watchdog: Watchdog, capacity: int, take: Callable[[Pair], object]) -> None:
         self._p, self._speaker, self._take_pair = node.parameters, node.speaker, take
+        self._say = node.get_logger().warning
         self.offsets = StampOffsets()
         interval_ns = round(self._p["approx_sync_max_interval"] * 1e9)
-        self.pairs = make_pairing(interval_ns, capacity, node.get_logger().warning)
+        self.pairs = make_pairing(interval_ns, capacity, self._say)
         self.cameras = CameraBook(self._rectified(node.resolve_topic_name("rgb/image_raw")))
         self.transforms = TransformListener(node, partial(watchdog.subscribe, watch=False))
         self._color_frame = ""
         self._subscribe(node, watchdog.subscribe)
 
-    def reader(self, node: ManagedNode, robot: Robot) -> FrameReader:
+    def reader(self, robot: Robot, stages: StageTimes) -> PairReader:
         """What makes frames of pairs, without the robot."""
         p = self._p
-        color = color_decoder(p["rgb_transport"], node.get_logger().warning)
-        return FrameReader(color, depth_decoder(p["depth_transport"]), robot)
+        frames = FrameReader(color_decoder(p["rgb_transport"], self._say), depth_decoder(p["depth_transport"]), robot)
+        return PairReader(self.cameras, self.transforms, frames, stages)
 
     def close(self) -> None:
         """End all waiting."""

@@ -1,21 +1,14 @@
-"""The work of the mapping node on one pair of images after the other: pose, frame, fusion, and what goes wrong."""
+"""The work of the mapping node on one pair of images after the other: reading, fusion, and what goes wrong."""
 
 from __future__ import annotations
 
-import threading
 import time
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
-import numpy as np
-
-from mllm_for3d_ros.errors import MLLMFor3DError, RecordingError
-from mllm_for3d_ros.nodes.conversion import stamp_ns
-from mllm_for3d_ros.nodes.inputs.camera import Camera, read_camera
 from mllm_for3d_ros.nodes.inputs.continuity import Continuity, Verdict
-from mllm_for3d_ros.nodes.inputs.frame_reader import FrameReader, Robot
+from mllm_for3d_ros.nodes.inputs.pairs import Pair, PairReader, Skip
 from mllm_for3d_ros.nodes.speaker import Speaker
 from mllm_for3d_ros.nodes.stage_times import StageTimes
 from mllm_for3d_ros.nodes.transforms import Transforms
@@ -25,28 +18,6 @@ from mllm_for3d_ros.types import Frame
 
 SKIPPED = ("no_camera", "no_pose", "bad_image", "no_depth", "jump", "failed")
 """Why pairs of images are not fused; each is a count in the diagnostics."""
-
-
-class Skip(MLLMFor3DError):
-    """A pair that cannot be fused: ``reason`` is one of ``SKIPPED``, the text is for a person."""
-
-    def __init__(self, reason: str, text: str) -> None:
-        super().__init__(text)
-        self.reason = reason
-
-
-@dataclass(frozen=True)
-class Pair:
-    """A colour and a depth message, and when they were complete (monotonic seconds)."""
-
-    color: Any
-    depth: Any
-    arrived: float
-
-    @property
-    def stamp_ns(self) -> int:
-        """Stamp of the colour image."""
-        return stamp_ns(self.color.header.stamp)
 
 
 @dataclass
@@ -64,89 +35,41 @@ class Settings:
     decay_looks: int
 
 
-class CameraBook:
-    """The newest valid camera_info; safe for threads.
-
-    Args:
-        rectified: see ``read_camera``.
-    """
-
-    def __init__(self, rectified: bool) -> None:
-        self._rectified = rectified
-        self._camera: Camera | None = None
-        self._changed = threading.Condition()
-        self._problem = "no camera_info has come yet: images cannot be used without it"
-        self._closed = False
-
-    def take(self, message: Any) -> None:
-        """Take a CameraInfo message.
-
-        Raises:
-            RecordingError: it cannot be used; the one before stays.
-        """
-        try:
-            camera = read_camera(message, self._rectified)
-        except RecordingError as error:
-            self._problem = str(error)
-            raise
-        with self._changed:
-            self._camera = camera
-            self._changed.notify_all()
-
-    def close(self) -> None:
-        """End all waiting."""
-        with self._changed:
-            self._closed = True
-            self._changed.notify_all()
-
-    def wait(self, timeout_s: float) -> Camera:
-        """The camera, once it is known.
-
-        Raises:
-            Skip: not known within the time.
-        """
-        with self._changed:
-            self._changed.wait_for(lambda: self._camera or self._closed, max(0.0, timeout_s))
-            if self._camera is None:
-                raise Skip("no_camera", self._problem)
-            return self._camera
-
-
 class Mapper:
     """Fuses pairs into a map.
 
     Args:
         voxels: the map.
         reader: makes frames of pairs.
-        robot: the same as the reader's.
-        cameras, transforms: what a pair waits for.
+        transforms: the same as the reader's.
         continuity: judges frames.
         settings: may be changed at any time.
         speaker: told of pairs that are not fused.
+        stages: notes how long fusion takes, and all of it.
     """
 
     def __init__(
         self,
         voxels: VoxelMap,
-        reader: FrameReader,
-        robot: Robot,
-        cameras: CameraBook,
+        reader: PairReader,
         transforms: Transforms,
         continuity: Continuity,
         settings: Settings,
         speaker: Speaker,
+        stages: StageTimes,
     ) -> None:
-        self._voxels, self._reader, self._robot = voxels, reader, robot
-        self._cameras, self._transforms, self._continuity = cameras, transforms, continuity
-        self.settings, self._speaker = settings, speaker
-        self.stages = StageTimes()
+        self._voxels, self._reader, self._transforms, self._continuity = voxels, reader, transforms, continuity
+        self.settings, self._speaker, self.stages = settings, speaker, stages
         self._counts: Counter[str] = Counter()
         self._last_look = 0
 
     def take(self, pair: Pair) -> None:
         """Fuse one pair, or count and say why not."""
+        settings = self.settings
         try:
-            self._fuse(self._frame(pair))
+            frame = self._reader.read(pair, settings.map_frame, settings.camera_frame, settings.pose_timeout)
+            self._judge(frame)
+            self._fuse(frame)
         except Skip as skip:
             self._counts[skip.reason] += 1
             self._speaker.error(skip.reason, skip)
@@ -159,42 +82,14 @@ class Mapper:
         self._counts["failed"] += 1
         self._speaker.error("failed", error)
 
-    def _frame(self, pair: Pair) -> Frame:
-        deadline = pair.arrived + self.settings.pose_timeout
-
-        def transform(target: str) -> np.ndarray:
-            return self._transforms.wait_for(target, source, at_ns, deadline - time.monotonic())
-
-        at_ns = pair.stamp_ns
-        source = self.settings.camera_frame or pair.color.header.frame_id
-        camera = self._cameras.wait(deadline - time.monotonic())
-        try:
-            with self.stages.measure("wait_for_pose"):
-                pose = transform(self.settings.map_frame)
-            self._judge(at_ns, pose)
-            with self.stages.measure("decode"):
-                return self._reader.read(
-                    pair.color,
-                    pair.depth,
-                    camera,
-                    pose,
-                    lambda: transform(self._robot.box_frame),
-                )
-        except TransformUnavailable as error:
-            raise Skip("no_pose", str(error)) from error
-        except (RecordingError, ValueError) as error:
-            raise Skip("bad_image", str(error)) from error
-
-    def _judge(self, at_ns: int, pose: np.ndarray) -> None:
+    def _judge(self, frame: Frame) -> None:
         """Begin a new map where time or place has jumped for good."""
+        settings, is_camera = self.settings, False
         try:
-            anchor, is_camera = (
-                self._transforms.lookup(self.settings.map_frame, self.settings.odometry_frame, at_ns),
-                False,
-            )
+            anchor = self._transforms.lookup(settings.map_frame, settings.odometry_frame, frame.stamp_ns)
         except TransformUnavailable:
-            anchor, is_camera = pose, True
-        verdict = self._continuity.check(at_ns, anchor, is_camera)
+            anchor, is_camera = frame.camera_to_world, True
+        verdict = self._continuity.check(frame.stamp_ns, anchor, is_camera)
         if verdict is Verdict.HOLD:
             raise Skip("jump", f"{self._continuity.reason}: images are left out until it is sure")
         if verdict is Verdict.RESTART:

@@ -18,12 +18,14 @@ from mllm_for3d_ros.nodes.diagnostics import Part
 from mllm_for3d_ros.nodes.image_inputs import ImageInputs
 from mllm_for3d_ros.nodes.inputs.continuity import Continuity, Limits
 from mllm_for3d_ros.nodes.inputs.frame_reader import Robot
+from mllm_for3d_ros.nodes.inputs.pairs import Pair
 from mllm_for3d_ros.nodes.inputs.self_filter import read_mask
 from mllm_for3d_ros.nodes.managed_node import ManagedNode
 from mllm_for3d_ros.nodes.map_services import MapServices, epoch_name
-from mllm_for3d_ros.nodes.mapper import Mapper, Pair, Settings
+from mllm_for3d_ros.nodes.mapper import Mapper, Settings
 from mllm_for3d_ros.nodes.parameters import LATCHED
 from mllm_for3d_ros.nodes.runner import run_node
+from mllm_for3d_ros.nodes.stage_times import StageTimes
 from mllm_for3d_ros.nodes.timers import steady_timer
 from mllm_for3d_ros.nodes.watchdog import Watchdog
 from mllm_for3d_ros.nodes.worker import Worker
@@ -86,10 +88,10 @@ class MappingNode(ManagedNode):
     def _make_mapper(self) -> Mapper:
         p = self.parameters
         limits = Limits(p["relocalisation_distance"], math.radians(p["relocalisation_angle"]), p["max_camera_speed"])
-        inputs = self._inputs
+        stages = StageTimes()
         return Mapper(
-            self._map, inputs.reader(self, self._robot), self._robot, inputs.cameras, inputs.transforms,
-            Continuity(limits), self._settings(), self.speaker,
+            self._map, self._inputs.reader(self._robot, stages), self._inputs.transforms,
+            Continuity(limits), self._settings(), self.speaker, stages,
         )  # fmt: skip
 
     def _settings(self) -> Settings:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
-from mllm_for3d_ros.errors import RecordingError
 from mllm_for3d_ros.nodes.image_inputs import ImageInputs
 from mllm_for3d_ros.nodes.inputs.frame_reader import Robot
+from mllm_for3d_ros.nodes.inputs.pairs import Pair, Skip
 from mllm_for3d_ros.nodes.key_views import KeyViews
 from mllm_for3d_ros.nodes.managed_node import ManagedNode
-from mllm_for3d_ros.nodes.mapper import Pair, Skip
+from mllm_for3d_ros.nodes.stage_times import StageTimes
 from mllm_for3d_ros.nodes.transforms import Transforms
 from mllm_for3d_ros.nodes.watchdog import Watchdog
 from mllm_for3d_ros.nodes.worker import Worker
-from mllm_for3d_ros.recording.tf import TransformUnavailable
 
 _PERIOD_S = 0.25  # between two images that are looked at
 _WAITING = 30  # images that may wait for their partner
@@ -36,7 +34,7 @@ class ViewCollector:
         self._last = 0.0
         self._worker: Worker[Pair] = Worker("key views", self._keep, self._missed)
         self._inputs = ImageInputs(node, watchdog, _WAITING, self._offer)
-        self._reader = self._inputs.reader(node, Robot())
+        self._reader = self._inputs.reader(Robot(), StageTimes())
 
     @property
     def transforms(self) -> Transforms:
@@ -49,15 +47,11 @@ class ViewCollector:
             self._worker.offer(pair)
 
     def _keep(self, pair: Pair) -> None:
-        deadline = pair.arrived + self._p["pose_timeout"]
-        source = self._p["camera_frame"] or pair.color.header.frame_id
-        camera = self._inputs.cameras.wait(deadline - time.monotonic())
-        pose = self._inputs.transforms.wait_for(self._map_frame(), source, pair.stamp_ns, deadline - time.monotonic())
-        self._views.add(self._reader.read(pair.color, pair.depth, camera, pose, lambda: pose))
+        frame = self._reader.read(pair, self._map_frame(), self._p["camera_frame"], self._p["pose_timeout"])
+        self._views.add(frame)
 
     def _missed(self, error: Exception) -> None:
-        expected = isinstance(error, (Skip, TransformUnavailable, RecordingError, ValueError))
-        self._speaker.warn("views", f"an image is no key view: {error if expected else repr(error)}")
+        self._speaker.warn("views", f"an image is no key view: {error if isinstance(error, Skip) else repr(error)}")
 
     def close(self) -> None:
         """Stop; call it before the node is destroyed."""

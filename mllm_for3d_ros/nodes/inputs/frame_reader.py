@@ -51,7 +51,7 @@ class FrameReader:
         depth: Any,
         camera: Camera,
         camera_to_map: np.ndarray,
-        camera_to_box: Callable[[], np.ndarray],
+        camera_to: Callable[[str], np.ndarray],
     ) -> Frame:
         """A frame with the stamp of colour and the size of depth.
 
@@ -60,7 +60,7 @@ class FrameReader:
             depth: the same.
             camera: of the colour image.
             camera_to_map: [4, 4].
-            camera_to_box: gives the transform to the frame of the robot's box; called if there is one.
+            camera_to: gives the transform [4, 4] to another frame; called for the robot's box, if there is one.
 
         Raises:
             RecordingError: an encoding is not supported, data is missing, or sizes do not match.
@@ -73,7 +73,7 @@ class FrameReader:
         if camera.distortion or rgb.shape[:2] != metres.shape:
             rgb, metres = self._resample(rgb, metres, camera, depth_camera)
         if self._robot.box is not None:
-            hide_box(metres, depth_camera.intrinsics, camera_to_box(), self._robot.box)
+            hide_box(metres, depth_camera.intrinsics, camera_to(self._robot.box_frame), self._robot.box)
         return Frame(stamp_ns(color.header.stamp), rgb, metres, depth_camera.intrinsics, camera_to_map)
 
     def _resample(

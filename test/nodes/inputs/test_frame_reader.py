@@ -38,10 +38,10 @@ def compressed(pixels: np.ndarray, format: str, name: str, header: bytes = b"", 
 
 def read(
     color: object, depth: object, camera: Camera = CAMERA, robot: Robot | None = None,
-    transports: tuple[str, str] = ("raw", "raw"), camera_to_box: Callable[[], np.ndarray] = lambda: np.eye(4),
+    transports: tuple[str, str] = ("raw", "raw"), camera_to: Callable[[str], np.ndarray] = pytest.fail,
 ) -> Frame:  # fmt: skip
     reader = FrameReader(color_decoder(transports[0], pytest.fail), depth_decoder(transports[1]), robot or Robot())
-    return reader.read(color, depth, camera, np.eye(4), camera_to_box)
+    return reader.read(color, depth, camera, np.eye(4), camera_to)
 
 
 @pytest.mark.parametrize(
@@ -177,7 +177,7 @@ def test_the_robot_is_left_out_by_a_box_in_its_own_frame() -> None:
     box = np.array([[-0.1, -9.0, 0.0], [0.1, 9.0, 2.4]])
     depth = read(
         image_message(COLOR, "rgb8", HEADER), image_message(METRES, "32FC1", HEADER),
-        robot=Robot(box=box, box_frame="arm"), camera_to_box=lambda: camera_to_box,
+        robot=Robot(box=box, box_frame="arm"), camera_to={"arm": camera_to_box}.__getitem__,
     ).depth  # fmt: skip
     x = (U - 31.5) / 50 * METRES
     inside = (np.abs(x) <= 0.1) & (METRES + 1.0 <= 2.4)
