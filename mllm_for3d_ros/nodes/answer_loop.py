@@ -35,22 +35,35 @@ class AnswerLoop:
     ) -> None:
         self.desk = InstructionDesk(capacity)
         self._maker, self._say, self._on_error = maker, say, on_error
+        self._saying = threading.Lock()
+        self._present: Request | None = None
+        self._abandoned = False
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
     def _run(self) -> None:
         while (turn := self.desk.next()) is not None:
-            request, verdict = turn
-            try:
-                self._say(request, self._maker.make(request, verdict))
-            except Exception as error:  # the next instruction may fare better
-                self._on_error(request, error)
+            self._present, verdict = turn
+            answer = self._maker.make(self._present, verdict)
+            with self._saying:
+                if self._abandoned:
+                    return
+                self._tell(self._present, answer)
+                self._present = None
+
+    def _tell(self, request: Request, answer: Answer) -> None:
+        try:
+            self._say(request, answer)
+        except Exception as error:  # the next instruction may fare better
+            self._on_error(request, error)
 
     def close(self) -> list[Request]:
-        """Stop after the present answer; returns the requests that got none."""
+        """Stop after the present answer, or without it if it takes long; returns the requests that got none."""
         unanswered = self.desk.close()
         self._thread.join(_JOIN_S)
-        return unanswered
+        with self._saying:
+            self._abandoned = True
+            return unanswered if self._present is None else [self._present, *unanswered]
 
 
 class AnswerLoops:

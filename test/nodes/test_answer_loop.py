@@ -21,10 +21,11 @@ class Maker:
     """Answers OK once it may."""
 
     def __init__(self) -> None:
-        self.may = threading.Event()
+        self.begun, self.may = threading.Event(), threading.Event()
         self.may.set()
 
     def make(self, request: Request, verdict: Verdict) -> Answer:
+        self.begun.set()
         assert self.may.wait(PATIENCE_S)
         return Answer(Status.OK, verdict.value)
 
@@ -96,6 +97,16 @@ def test_an_answer_that_cannot_be_said_does_not_end_the_thread(both: Both) -> No
     both.loops.submit(request("good"))
     both.heard.wait_for(2)
     assert (both.heard.errors, both.heard.answers) == (["bad: no publisher"], [("good", Status.OK)])
+
+
+def test_an_answer_that_takes_too_long_is_given_up_at_the_end(both: Both) -> None:
+    both.teacher.may.clear()
+    both.loops.submit(request("slow", lifted=True))
+    both.teacher.begun.wait(PATIENCE_S)
+    both.loops.submit(request("next", lifted=True))
+    assert [r.id for r in both.loops.close()] == ["slow", "next"]
+    both.teacher.may.set()
+    assert both.heard.answers == []
 
 
 def test_an_id_is_unique_over_both(both: Both) -> None:
