@@ -1,6 +1,7 @@
 """The action label_bag over DDS, with a stand-in teacher: labels, feedback, cancel, resume, refusals."""
 
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from rclpy.signals import SignalHandlerOptions
 
 from mllm_for3d_ros.action import LabelBag
 from mllm_for3d_ros.nodes.labeling_node import THREADS, LabelingNode, main
-from mllm_for3d_ros.nodes.processes import free_domain, ros_environment
+from mllm_for3d_ros.nodes.processes import NodeGroup, free_domain, ros_environment
 from mllm_for3d_ros.teachers.cache import CachedTeacher
 
 Result = LabelBag.Result
@@ -168,3 +169,16 @@ def test_parameters_that_make_no_sense(
     given = ["-p", f"data_root:={tmp_path}", "-p", parameter]
     assert main(["node", "--ros-args", *given]) == 1
     assert said in capfd.readouterr().err
+
+
+def test_interrupted_twice_the_process_ends_well(tmp_path: Path) -> None:
+    arguments = ["-m", "mllm_for3d_ros.nodes.labeling_node", "--ros-args", "-p", f"data_root:={tmp_path}"]
+    with NodeGroup(tmp_path / "logs", ros_environment(free_domain())) as group:
+        node = group.start("labeling_node", *arguments)
+        deadline = time.monotonic() + PATIENCE_S
+        while "ready: recordings below" not in node.log.read_text() and time.monotonic() < deadline:
+            time.sleep(0.1)
+        node.interrupt()
+        node.interrupt()
+        assert node.stop() == 0
+        assert "ready" in node.log.read_text() and "Traceback" not in node.log.read_text()
