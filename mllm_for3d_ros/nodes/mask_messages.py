@@ -22,7 +22,7 @@ from mllm_for3d_ros.nodes.conversion import (
 )
 from mllm_for3d_ros.nodes.instruction_desk import Request
 from mllm_for3d_ros.nodes.map_keeper import EncodedMap
-from mllm_for3d_ros.nodes.support_plane import support_plane
+from mllm_for3d_ros.nodes.support_plane import LevelVoxels
 from mllm_for3d_ros.scene.point_cloud2 import pack_rgb
 from mllm_for3d_ros.types import Instance, Mask3D, SceneCloud
 
@@ -76,8 +76,9 @@ def add_mask(
         observed: the share of an instance's box that was seen, 0 where that is not known.
     """
     message.presence, message.score = float(mask.presence), float(mask.score)
+    level = LevelVoxels(cloud)
     for instance, number in zip(mask.instances, ids, strict=True):
-        found = _instance_message(cloud, instance, number)
+        found = _instance_message(cloud, instance, number, level)
         found.observed_fraction = observed(instance)
         if include_points:
             found.points = _scored_cloud(cloud, instance.indices, mask.probability, message.header)
@@ -85,7 +86,7 @@ def add_mask(
     return message
 
 
-def _instance_message(cloud: SceneCloud, instance: Instance, number: int) -> MaskInstance:
+def _instance_message(cloud: SceneCloud, instance: Instance, number: int, level: LevelVoxels) -> MaskInstance:
     points = cloud.points[instance.indices].astype(np.float64)
     message = MaskInstance(id=number, label=instance.label, reason=instance.reason, score=float(instance.score))
     message.pose, message.size = box_pose(instance), _vector(instance.size)
@@ -94,7 +95,7 @@ def _instance_message(cloud: SceneCloud, instance: Instance, number: int) -> Mas
         message.centroid = _point(points.mean(axis=0))
         message.centroid_covariance = covariance(points).reshape(-1)
         message.last_seen = time_message(int(cloud.last_seen_ns[instance.indices].max()))
-        plane = support_plane(cloud, instance)
+        plane = level.plane_under(instance)
         message.has_support = plane is not None
         message.support_plane = Plane() if plane is None else Plane(coef=plane)
     return message

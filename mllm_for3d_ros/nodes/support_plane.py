@@ -13,26 +13,29 @@ _FOOT = 2.0  # percentile of heights that counts as lowest, so that a stray voxe
 _LEAST = 12  # voxels that make a plane
 
 
-def support_plane(cloud: SceneCloud, instance: Instance) -> np.ndarray | None:
-    """The plane below an instance.
+class LevelVoxels:
+    """The voxels of a map that something may stand on: those whose normal is upright. z is up."""
 
-    Args:
-        cloud: the map, z up.
-        instance: of which the voxels and the box count.
+    def __init__(self, cloud: SceneCloud) -> None:
+        self._cloud = cloud
+        self._rows = np.flatnonzero(np.abs(cloud.normals[:, 2]) >= _LEVEL)
+        self._heights = cloud.points[self._rows, 2]
 
-    Returns:
-        [4] float64 a, b, c, d of the plane a x + b y + c z + d = 0 with unit normal upward, or None where no level
-        surface is seen around the instance's foot.
-    """
-    foot = float(np.percentile(cloud.points[instance.indices, 2], _FOOT)) - cloud.voxel_size / 2
-    near = np.abs(cloud.points[:, 2] - foot) <= _REACH_M
-    near &= np.abs(cloud.normals[:, 2]) >= _LEVEL
-    near[instance.indices] = False
-    rows = np.flatnonzero(near)
-    points = cloud.points[rows].astype(np.float64)
-    points = points[_below(points, instance)]
-    points = points[np.abs(points[:, 2] - np.median(points[:, 2])) <= cloud.voxel_size] if len(points) else points
-    return _plane(points) if len(points) >= _LEAST else None
+    def plane_under(self, instance: Instance) -> np.ndarray | None:
+        """The plane that an instance stands on.
+
+        Returns:
+            [4] float64 a, b, c, d of the plane a x + b y + c z + d = 0 with unit normal upward, or None where no level
+            surface is seen around the instance's foot.
+        """
+        cloud = self._cloud
+        foot = float(np.percentile(cloud.points[instance.indices, 2], _FOOT)) - cloud.voxel_size / 2
+        rows = self._rows[np.abs(self._heights - foot) <= _REACH_M]
+        points = cloud.points[rows].astype(np.float64)
+        points = points[_below(points, instance) & ~np.isin(rows, instance.indices, assume_unique=True)]
+        if len(points):
+            points = points[np.abs(points[:, 2] - np.median(points[:, 2])) <= cloud.voxel_size]
+        return _plane(points) if len(points) >= _LEAST else None
 
 
 def _below(points: np.ndarray, instance: Instance) -> np.ndarray:

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from student_support import box_cloud
 
-from mllm_for3d_ros.nodes.support_plane import support_plane
+from mllm_for3d_ros.nodes.support_plane import LevelVoxels
 from mllm_for3d_ros.scene.instances import split_instances
 from mllm_for3d_ros.types import Instance, SceneCloud
 
@@ -20,7 +20,7 @@ RED, GREEN = (200, 0, 0), (0, 200, 0)
 
 def test_what_stands_on_the_floor() -> None:
     cloud = box_cloud(((0.0, 0.0, 0.0), "red"))
-    plane = support_plane(cloud, cube_of(cloud, RED))
+    plane = LevelVoxels(cloud).plane_under(cube_of(cloud, RED))
     assert plane is not None
     np.testing.assert_allclose(plane, [0, 0, 1, 0.025], atol=1e-3)
 
@@ -30,13 +30,13 @@ def test_what_stands_on_something() -> None:
     seen = (cloud.colors != GREEN).any(axis=1) | (cloud.points[:, 2] > 0.35)  # of the green one its top alone
     arrays = (getattr(cloud, name)[seen] for name in ("points", "colors", "normals", "weights", "last_seen_ns"))
     cloud = SceneCloud(*arrays, cloud.voxel_size)
-    plane = support_plane(cloud, cube_of(cloud, RED))
+    plane = LevelVoxels(cloud).plane_under(cube_of(cloud, RED))
     assert plane is not None and -plane[3] == pytest.approx(0.375, abs=0.01)
 
 
 def test_what_hangs_has_none() -> None:
     cloud = box_cloud(((0.0, 0.0, 1.0), "red"))
-    assert support_plane(cloud, cube_of(cloud, RED)) is None
+    assert LevelVoxels(cloud).plane_under(cube_of(cloud, RED)) is None
 
 
 def test_a_slope_is_no_support_and_a_tilted_floor_is() -> None:
@@ -49,7 +49,7 @@ def test_a_slope_is_no_support_and_a_tilted_floor_is() -> None:
         points[floor] = points[floor] @ turn.T
         normals[floor] = normals[floor] @ turn.T
         tilted = SceneCloud(points, cloud.colors, normals, cloud.weights, cloud.last_seen_ns, cloud.voxel_size)
-        plane = support_plane(tilted, red)
+        plane = LevelVoxels(tilted).plane_under(red)
         assert (plane is not None) == there
         if plane is not None:
             np.testing.assert_allclose(np.abs(plane[1:3]), [np.sin(tilt), np.cos(tilt)], atol=0.05)
@@ -60,5 +60,5 @@ def test_the_plane_moves_with_the_map(x: float, y: float, z: float) -> None:
     cloud = box_cloud(((0.0, 0.0, 0.0), "red"))
     points = cloud.points + np.array([x, y, z], np.float32)
     moved = SceneCloud(points, cloud.colors, cloud.normals, cloud.weights, cloud.last_seen_ns, cloud.voxel_size)
-    plane = support_plane(moved, cube_of(moved, RED))
+    plane = LevelVoxels(moved).plane_under(cube_of(moved, RED))
     assert plane is not None and plane[3] == pytest.approx(0.025 - z, abs=2e-3)
