@@ -66,7 +66,7 @@ class Input:
 
     def figures(self, now: float) -> dict[str, object]:
         """What the diagnostics show of it; rate and delay are of the last seconds."""
-        recent = [arrival for arrival in self._arrivals if arrival[0] >= now - _RATE_S]
+        recent = [arrival for arrival in list(self._arrivals) if arrival[0] >= now - _RATE_S]
         rate = (len(recent) - 1) / (recent[-1][0] - recent[0][0]) if len(recent) > 1 else 0.0
         delays = [delay * 1000 for _, delay in recent if math.isfinite(delay)]
         found: dict[str, object] = {
@@ -86,7 +86,8 @@ def explain_silence(wanted: Input, publishers: Sequence[Endpoint], seconds: floa
     """One line: why nothing may be arriving on ``wanted``, and what to do."""
     start = f"nothing on {wanted.topic} for {seconds:.0f} s: "
     if not publishers:
-        return start + f"it has no publisher; start it, or remap {wanted.name} with -r {wanted.name}:=/its/topic"
+        remedy = f"start it, or remap {wanted.name} with -r {wanted.name}:=/its/topic"
+        return start + f"it has no publisher of {wanted.type_name}; {remedy}"
     strangers = [p for p in publishers if p.type_name != wanted.type_name]
     if len(strangers) == len(publishers):
         kinds = ", ".join(f"{p.node} publishes {p.type_name}" for p in strangers)

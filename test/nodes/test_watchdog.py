@@ -19,7 +19,7 @@ def rgb(profile: object = BEST_EFFORT) -> Input:
 
 def test_a_topic_without_publisher() -> None:
     line = explain_silence(rgb(), [], 7.3)
-    assert line.startswith("nothing on /robot/rgb/image_raw for 7 s: it has no publisher")
+    assert line.startswith("nothing on /robot/rgb/image_raw for 7 s: it has no publisher of sensor_msgs/msg/Image;")
     assert "-r rgb/image_raw:=/its/topic" in line
 
 
