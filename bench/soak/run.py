@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from itertools import cycle
 from pathlib import Path
 from typing import Any
@@ -119,9 +120,12 @@ def _spin_for(client: DemoClient, seconds: float, sample: Callable[[], None]) ->
     """Take what comes, and sample about once a second."""
     end = time.monotonic() + seconds
     while (left := end - time.monotonic()) > 0:
-        until = time.monotonic() + min(1.0, left)
-        client.wait(lambda until=until: time.monotonic() >= until, left + 5.0, "time")  # type: ignore[misc]
+        client.wait(partial(_is_past, time.monotonic() + min(1.0, left)), left + 5.0, "time")
         sample()
+
+
+def _is_past(moment: float) -> bool:
+    return time.monotonic() >= moment
 
 
 def _end(process: NodeProcess) -> dict[str, Any]:
