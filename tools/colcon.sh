@@ -29,11 +29,17 @@ install_tools() { # beside .venv, whose packages they build on
   cp "$lock" "$TOOLS/installed.lock"
 }
 
+first_folder() { # $1: pattern of a path below the tools; where Python puts them depends on the distribution
+  find "$TOOLS" -type d -path "$1" -print -quit
+}
+
 set_environment() { # what sourcing /opt/ros/<distribution>/setup.bash does on a robot
-  local libraries
-  libraries=$("$VENV/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib", vars={"base": ""}).lstrip("/"))')
-  export AMENT_PREFIX_PATH=$TOOLS:$VENV CMAKE_PREFIX_PATH=$TOOLS:$VENV
-  export PATH=$TOOLS/bin:$VENV/bin:$PATH PYTHONPATH=$TOOLS/$libraries
+  local share packages
+  share=$(first_folder '*/share/ament_cmake')
+  packages=$(first_folder '*/colcon_core')
+  local prefix=${share%/share/ament_cmake}
+  export AMENT_PREFIX_PATH=$prefix:$VENV CMAKE_PREFIX_PATH=$prefix:$VENV
+  export PATH=$prefix/bin:$VENV/bin:$PATH PYTHONPATH=${packages%/colcon_core}
 }
 
 copy_sources() { # CMake takes no include paths (those of .venv) below the folder of the sources
