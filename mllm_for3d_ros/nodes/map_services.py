@@ -10,13 +10,8 @@ from std_srvs.srv import Trigger
 
 from mllm_for3d_ros.nodes.speaker import one_line
 from mllm_for3d_ros.scene.map_file import MapFileError, MapFolder
-from mllm_for3d_ros.scene.voxel_map import VoxelMap, epoch_number
+from mllm_for3d_ros.scene.voxel_map import VoxelMap
 from mllm_for3d_ros.srv import LoadMap, SaveMap
-
-
-def epoch_name(epoch: str) -> str:
-    """The epoch of a map as it stands in answers, services and diagnostics: 8 hexadecimal digits."""
-    return f"{epoch_number(epoch):08x}"
 
 
 class MapServices:
@@ -55,7 +50,7 @@ class MapServices:
             return self._refuse(response, error)
         response.voxels, response.map_epoch, response.map_version = (
             saved.voxels,
-            epoch_name(saved.epoch),
+            saved.epoch,
             saved.newest_stamp,
         )
         return self._answer(response, f"saved {response.voxels} voxels as {request.name!r}")
@@ -66,7 +61,7 @@ class MapServices:
         except MapFileError as error:
             return self._refuse(response, error)
         self._replaced()
-        response.map_epoch, response.map_version = epoch_name(self._voxels.epoch), self._voxels.newest_stamp
+        response.map_epoch, response.map_version = self._voxels.epoch, self._voxels.newest_stamp
         response.voxels = len(self._voxels)
         return self._answer(response, f"loaded {response.voxels} voxels from {request.name!r}")
 

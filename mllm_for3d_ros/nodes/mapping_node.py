@@ -21,7 +21,7 @@ from mllm_for3d_ros.nodes.inputs.frame_reader import Robot
 from mllm_for3d_ros.nodes.inputs.pairs import Pair
 from mllm_for3d_ros.nodes.inputs.self_filter import read_mask
 from mllm_for3d_ros.nodes.managed_node import ManagedNode
-from mllm_for3d_ros.nodes.map_services import MapServices, epoch_name
+from mllm_for3d_ros.nodes.map_services import MapServices
 from mllm_for3d_ros.nodes.mapper import Mapper, Settings
 from mllm_for3d_ros.nodes.parameters import LATCHED
 from mllm_for3d_ros.nodes.runner import run_node
@@ -147,7 +147,7 @@ class MappingNode(ManagedNode):
             "forgotten": self._map.forgotten,
             "map_mib": f"{self._map.memory_bytes / 2**20:.0f}",
             "newest_stamp": self._map.newest_stamp,
-            "map_epoch": epoch_name(self._map.epoch),
+            "map_epoch": self._map.epoch,
         }
         if self._mapper is not None:
             found |= dict(self._mapper.figures()) | self._inputs.offsets.figures()

@@ -46,7 +46,7 @@ class MapRecords(NamedTuple):
 
 def epoch_number(epoch: str) -> int:
     """The epoch of a map as the number that its records carry."""
-    return int(epoch[:8], 16)
+    return int(epoch, 16)
 
 
 class VoxelMap:
@@ -99,9 +99,7 @@ class VoxelMap:
     def _begin(self, rows: VoxelRows) -> None:
         """Begin an epoch with these rows."""
         self._rows = rows
-        self._out_of_range = 0
-        self._forgotten = 0
-        self._frames = 0
+        self._out_of_range = self._forgotten = self._frames = 0
         self._epoch = uuid.uuid4().hex[:8]  # so short that it fits into a number of 4 bytes
 
     def __len__(self) -> int:
@@ -297,3 +295,5 @@ def warm_up() -> None:
     small.integrate_arrays(color, np.full((8, 8), 1000, dtype=np.uint16), camera, np.eye(4), 0)
     small.snapshot()
     small.records()
+    removal.distances(small._rows.words, len(small), np.zeros(3, dtype=np.float32))
+    small._rows.remove(np.zeros(len(small), dtype=np.bool_))
