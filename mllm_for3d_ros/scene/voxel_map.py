@@ -44,11 +44,6 @@ class MapRecords(NamedTuple):
     epoch: str
 
 
-def epoch_number(epoch: str) -> int:
-    """The epoch of a map as the number that its records carry."""
-    return int(epoch, 16)
-
-
 class VoxelMap:
     """Running weighted means of posed RGB-D images on a voxel grid.
 
@@ -254,7 +249,7 @@ class VoxelMap:
     def records(self) -> MapRecords:
         """The map as a message has it; quicker than packing a snapshot."""
         with self._lock:
-            records = self._rows.records(self.voxel_size, epoch_number(self._epoch))
+            records = self._rows.records(self.voxel_size, int(self._epoch, 16))
             return MapRecords(records, self._rows.newest_stamp, self._version, self._epoch)
 
     def reset(self) -> None:
