@@ -24,7 +24,7 @@ from mllm_for3d_ros.labeling.runner import Listener, label_recordings
 from mllm_for3d_ros.labeling.settings import LabelJob
 from mllm_for3d_ros.labeling.summary import ALL_FAILED, CANCELLED, OK, SOME_FAILED, RunSummary
 from mllm_for3d_ros.nodes.conversion import duration_message
-from mllm_for3d_ros.nodes.label_goals import GoalError, Limits, job_of, teacher_of
+from mllm_for3d_ros.nodes.label_goals import Limits, job_of, teacher_of
 from mllm_for3d_ros.nodes.managed_node import ManagedNode
 from mllm_for3d_ros.nodes.parameters import Change, Parameter, ParameterError
 from mllm_for3d_ros.nodes.runner import run_node
@@ -84,7 +84,7 @@ class LabelingNode(ManagedNode):
 
     def activate(self, scope: ExitStack) -> None:
         """Take goals."""
-        self._stop.clear()
+        self._stop = threading.Event()  # a new one: a run of before that is slow to end stays told to
         server = ActionServer(
             self,
             LabelBag,
@@ -122,8 +122,6 @@ class LabelingNode(ManagedNode):
         else:
             try:
                 result = self._label(goal)
-            except GoalError as error:
-                result = self._refused(str(error))
             except MLLMFor3DError as error:
                 result = self._failed(str(error))
             except Exception as error:  # the node goes on whatever a recording or a teacher did
@@ -137,8 +135,11 @@ class LabelingNode(ManagedNode):
         return result
 
     def _label(self, goal: ServerGoalHandle) -> LabelBag.Result:
-        asked = goal.request
-        teacher, job = teacher_of(asked, self._limits), job_of(asked, self._limits)
+        asked, stop = goal.request, self._stop
+        try:
+            teacher, job = teacher_of(asked, self._limits), job_of(asked, self._limits)
+        except MLLMFor3DError as error:
+            return self._refused(str(error))
         if asked.dry_run:
             return self._planned(job, teacher)
         feedback = Feedback(goal, lambda: float(self.parameters["feedback_hz"]))
@@ -152,7 +153,7 @@ class LabelingNode(ManagedNode):
                 job,
                 lambda answered: self._make_teacher(teacher, self._options, cache, answered),
                 Listener(tell),
-                lambda: goal.is_cancel_requested or self._stop.is_set(),
+                lambda: goal.is_cancel_requested or stop.is_set(),
             )
         return self._result(job, summary)
 

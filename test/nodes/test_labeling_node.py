@@ -147,8 +147,9 @@ def test_what_fails_is_told(bench: Bench, tmp_path: Path) -> None:
     assert result.status == Result.STATUS_PARTIAL and list(result.failed_bags) == [str(tmp_path / "broken.mcap")]
     (reason,) = result.failure_reasons
     assert reason and "\n" not in reason
-    refused = bench.result(bench.send(bags=["../wall"], output_name="x"))
-    assert refused.status == Result.STATUS_REJECTED and "data_root" in refused.message
+    for fields, said in (({"bags": ["../wall"]}, "data_root"), ({"bags": ["no_*"]}, "matches no file")):
+        refused = bench.result(bench.send(**fields, output_name="x"))
+        assert refused.status == Result.STATUS_REJECTED and said in refused.message
 
 
 def test_deactivation_ends_the_run(bench: Bench, gate: Gate) -> None:
