@@ -107,7 +107,7 @@ def test_images_that_cannot_be_used_are_named_and_the_next_ones_are_used(rig: Ca
         image.data = image.data[: len(image.data) // 2]
 
     faults: list[tuple[str, dict[str, Any]]] = [
-        ("colour encoding 'yuv422'", {"encodings": ("yuv422", "32FC1")}),
+        ("'nonsense8'", {"encodings": ("nonsense8", "32FC1")}),
         ("depth encoding 'rgb8'", {"depth": COLOR, "encodings": ("rgb8", "rgb8")}),
         ("needs 57600 bytes but has 28800", {"edit": cut}),
         ("no depth from 0.1 to 4 m", {"depth": METRES * np.nan}),

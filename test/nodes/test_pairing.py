@@ -1,5 +1,5 @@
 import pytest
-from ros_stand_ins import ApproximateTimeSynchronizer, SimpleFilter, install
+from ros_stand_ins import ApproximateTimeSynchronizer, SimpleFilter, hide, install
 from sensor_msgs.msg import Image
 
 from mllm_for3d_ros.nodes.conversion import header_message, stamp_ns
@@ -14,6 +14,8 @@ def image(stamp: int) -> Image:
 def pairs(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Pairing:
     if request.param == "message_filters":
         install(monkeypatch, "message_filters", SimpleFilter, ApproximateTimeSynchronizer)
+    else:
+        hide(monkeypatch, "message_filters")
     made = make_pairing(10, 3, pytest.fail)
     assert isinstance(made, StampPairing if request.param == "ours" else FilterPairing)
     return made

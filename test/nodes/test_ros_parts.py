@@ -3,6 +3,7 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 
 import pytest
+from ros_stand_ins import hide
 
 from mllm_for3d_ros.nodes.ros_parts import find_part
 
@@ -23,8 +24,9 @@ class Broken:
         raise self.error
 
 
-def test_a_part_that_is_there_is_used_and_one_that_is_not_is_silently_none() -> None:
+def test_a_part_that_is_there_is_used_and_one_that_is_not_is_silently_none(monkeypatch: pytest.MonkeyPatch) -> None:
     assert find_part("json", pytest.fail) is sys.modules["json"]
+    hide(monkeypatch, "cv_bridge")
     assert find_part("cv_bridge", pytest.fail) is None
 
 
@@ -37,6 +39,7 @@ def test_a_part_that_is_there_is_used_and_one_that_is_not_is_silently_none() -> 
     ],
 )
 def test_a_broken_part_is_named(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "cv_bridge", raising=False)
     monkeypatch.setattr(sys, "meta_path", [Broken(error), *sys.meta_path])
     said: list[str] = []
     assert find_part("cv_bridge", said.append) is None

@@ -3,7 +3,7 @@ import threading
 import numpy as np
 import pytest
 from geometry_msgs.msg import Point, Pose, Quaternion, Transform, TransformStamped, Vector3
-from ros_stand_ins import Buffer, TransformException, install
+from ros_stand_ins import Buffer, TransformException, hide, install
 from tf2_msgs.msg import TFMessage
 
 from mllm_for3d_ros.nodes.conversion import NANOSECONDS, header_message
@@ -26,6 +26,8 @@ def transform(second: float, x: float, parent: str = "map", child: str = "base",
 def transforms(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Transforms:
     if request.param == "tf2_ros":
         install(monkeypatch, "tf2_ros", Buffer, TransformException)
+    else:
+        hide(monkeypatch, "tf2_ros")
     store = make_store(pytest.fail)
     assert isinstance(store, MovingWindow if request.param == "ours" else Tf2Store)
     made = Transforms(store)

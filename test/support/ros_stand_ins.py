@@ -105,3 +105,8 @@ def install(monkeypatch: pytest.MonkeyPatch, name: str, *members: type) -> Modul
         setattr(module, member.__name__, member)
     monkeypatch.setitem(sys.modules, name, module)
     return module
+
+
+def hide(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Let ``import name`` fail as if it were not installed, wherever the tests run."""
+    monkeypatch.setitem(sys.modules, name, None)
