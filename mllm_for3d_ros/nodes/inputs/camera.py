@@ -14,6 +14,7 @@ from mllm_for3d_ros.types import Intrinsics
 _MODELS = {"": 14, "plumb_bob": 5, "rational_polynomial": 14}
 """Distortion models (REP-104) that are rectified, and the most coefficients they have; 8 of them are used."""
 _USED = 8
+_FISHEYE = ("equidistant", "fisheye")  # no pinhole cameras even where all coefficients are zero
 _WIDEST = 4.0  # tangent of 76 degrees from the axis
 
 
@@ -48,9 +49,9 @@ def read_camera(message: Any, rectified: bool) -> Camera:
             intrinsics = Intrinsics(intrinsics.width, intrinsics.height, fx, fy, cx, cy)
         return Camera(intrinsics)
     d = np.asarray(message.d, dtype=np.float64)
-    if not d.any():
-        return Camera(intrinsics)
     model = message.distortion_model
+    if not d.any() and model not in _FISHEYE:
+        return Camera(intrinsics)
     if model not in _MODELS or len(d) > _MODELS[model] or not np.isfinite(d).all() or d[_USED:].any():
         raise RecordingError(
             f"camera_info has distortion model {model!r} with {len(d)} coefficients, which is not supported: rectify "

@@ -58,6 +58,7 @@ def test_rays_beyond_the_turn_of_a_strong_distortion_are_nowhere() -> None:
 def test_models_that_are_read() -> None:
     assert read_camera(info([0.0] * 5), rectified=False) == Camera(PINHOLE)
     assert read_camera(info([]), rectified=False) == Camera(PINHOLE)
+    assert read_camera(info([0.0] * 3, "of a simulator"), rectified=False) == Camera(PINHOLE)
     assert read_camera(info([0.1, 0.2, 0.3, 0.4]), False).distortion == (0.1, 0.2, 0.3, 0.4, 0, 0, 0, 0)
     eight = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8]
     assert read_camera(info(eight, "rational_polynomial"), False).distortion == tuple(eight)
@@ -67,6 +68,7 @@ def test_models_that_are_read() -> None:
     ("d", "model"),
     [
         ([0.1] * 4, "equidistant"),
+        ([0.0] * 4, "equidistant"),
         ([0.1] * 8, "plumb_bob"),
         ([0.1] * 14, "rational_polynomial"),
         ([float("nan")] * 5, "plumb_bob"),
