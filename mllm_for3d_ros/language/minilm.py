@@ -15,10 +15,10 @@ from torch import nn
 from torch.nn import functional as F
 
 from mllm_for3d_ros.errors import CheckpointError
+from mllm_for3d_ros.language.sentence_encoder import EMBEDDING_DIM
 
-EMBEDDING_DIM = 384
 LAYERS = 6
-POSITIONS = 512
+_POSITIONS = 512
 _HEADS = 12
 _HIDDEN = 1536
 _WORDS = 30522
@@ -43,7 +43,7 @@ class MiniLM(nn.Module):
         """Untrained; see ``MiniLM.of``."""
         super().__init__()
         self.words = nn.Embedding(_WORDS, EMBEDDING_DIM)
-        self.positions = nn.Embedding(POSITIONS, EMBEDDING_DIM)
+        self.positions = nn.Embedding(_POSITIONS, EMBEDDING_DIM)
         self.norm = nn.LayerNorm(EMBEDDING_DIM, eps=_EPSILON)
         self.layers = nn.ModuleList(Layer() for _ in range(LAYERS))
 

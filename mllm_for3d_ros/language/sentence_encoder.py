@@ -37,7 +37,7 @@ class SentenceEncoder:
     """Text to unit vectors [n, 384]; the weights are checked against a known hash at load."""
 
     def __init__(self, network: MiniLM, tokenizer: Tokenizer, device: str = "cpu") -> None:
-        """Use ``SentenceEncoder.load``; ``tokenizer`` neither pads nor gives more than 512 tokens."""
+        """Use ``SentenceEncoder.load``; ``tokenizer`` does not pad, and gives 512 tokens at most."""
         self._network = network.eval().requires_grad_(False).to(device)
         self._tokenizer = tokenizer
         self._device = device
@@ -86,16 +86,13 @@ class SentenceEncoder:
             rows[chosen] = self._together([texts[i] for i in chosen])
         return rows
 
-    def tokens(self, texts: Sequence[str]) -> list[list[int]]:
-        """Token ids of each text."""
-        return [encoding.ids for encoding in self._tokenizer.encode_batch(list(texts))]
-
     def _alone(self, text: str) -> np.ndarray:
         """Embedding [1, 384] of one text, which needs no padding."""
         import torch
 
+        tokens = torch.tensor([self._tokenizer.encode(text).ids], device=self._device)
         with torch.inference_mode():
-            rows: np.ndarray = self._network(torch.tensor(self.tokens([text]), device=self._device)).cpu().numpy()
+            rows: np.ndarray = self._network(tokens).cpu().numpy()
         return rows
 
     def _together(self, texts: list[str]) -> np.ndarray:
@@ -103,7 +100,7 @@ class SentenceEncoder:
         import torch
         from torch.nn.utils.rnn import pad_sequence
 
-        ids = [torch.tensor(one) for one in self.tokens(texts)]
+        ids = [torch.tensor(one.ids) for one in self._tokenizer.encode_batch(texts)]
         padded = pad_sequence(ids, batch_first=True)
         kept = torch.arange(padded.shape[1]) < torch.tensor([len(one) for one in ids])[:, None]
         with torch.inference_mode():

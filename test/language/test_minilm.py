@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from mllm_for3d_ros.errors import CheckpointError
-from mllm_for3d_ros.language.minilm import EMBEDDING_DIM, MiniLM
+from mllm_for3d_ros.language.minilm import MiniLM
+from mllm_for3d_ros.language.sentence_encoder import EMBEDDING_DIM
 
 SENTENCES = (torch.tensor([[101, 2424, 1996, 10682, 102]]), torch.tensor([[101, 4586, 102]]))
 
