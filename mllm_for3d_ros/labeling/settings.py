@@ -48,7 +48,7 @@ class LabelJob:
 
     recordings: paths of bags and folders. asked: instructions for all of them. out: folder of the stores.
     propose: so many more for each scene, from the teacher. overwrite: start anew where there are labels.
-    report: write pages.
+    report: write pages. rerun: write Rerun recordings.
     """
 
     recordings: tuple[Path, ...]
@@ -58,3 +58,4 @@ class LabelJob:
     propose: int = 0
     overwrite: bool = False
     report: bool = True
+    rerun: bool = False
