@@ -33,7 +33,7 @@ ARGUMENTS = (
     ("depth_topic", "/camera/depth/image_raw", "Depth image aligned to colour in the bag"),
     ("camera_info_topic", "/camera/color/camera_info", "Intrinsics of the colour image in the bag"),
     ("device", "auto", "Where the model runs: auto, cuda or cpu"),
-    ("rviz", "true", "Show map, mask and boxes in RViz"),
+    ("rviz", "true", "Show map, mask and boxes in RViz, which has to be installed (rviz2)"),
 )
 PASSED_ON = ("rgb_topic", "depth_topic", "camera_info_topic", "device", "rviz")
 

@@ -37,7 +37,7 @@ ARGUMENTS = (
     ("device", "", "Where the model runs: auto, cuda or cpu; empty: the parameter file's"),
     ("teacher", "", "2D teacher of METHOD_LIFTED, such as compact; empty: the parameter file's, which has none"),
     ("autostart", "true", "Configure and activate the nodes; false where a lifecycle manager does"),
-    ("rviz", "false", "Show map, mask and boxes in RViz"),
+    ("rviz", "false", "Show map, mask and boxes in RViz, which has to be installed (rviz2)"),
     ("mapping_params", str(SHARE / "config" / "mapping.yaml"), "Parameter file of mapping_node"),
     ("reasoning_params", str(SHARE / "config" / "reasoning.yaml"), "Parameter file of reasoning_node"),
 )
@@ -46,9 +46,8 @@ TOPIC_ARGUMENTS = {
     "depth/image_raw": "depth_topic",
     "camera_info": "camera_info_topic",
 }
-# Topics of rviz/reasoning.rviz, which are those of nodes without a namespace.
+# Topics of reasoning_node in rviz/reasoning.rviz, where it has no namespace.
 SHOWN = (
-    "mapping_node/map/points",
     "reasoning_node/mask/points",
     "reasoning_node/mask/heatmap",
     "reasoning_node/mask/markers",
@@ -103,7 +102,7 @@ def nodes(context: LaunchContext) -> list[Node]:
         remappings=[("map/points", given["map_topic"]), *topics.items()],
         output="screen",
     )
-    shown = [(f"/{name}", name) for name in SHOWN]
+    shown = [("/mapping_node/map/points", given["map_topic"]), *((f"/{name}", name) for name in SHOWN)]
     shown += [("/rgb/image_raw", topics["rgb/image_raw"]), ("/rgb/camera_info", topics["camera_info"])]
     fixed_frame = ["-f", given["map_frame"]] if given["map_frame"] else []
     rviz = Node(

@@ -40,9 +40,11 @@ def test_names_of_displays_are_unique_and_those_of_the_camera_s_visibility(manag
 
 def test_launch_brings_the_topics_of_a_namespace_and_a_camera_to_rviz() -> None:
     given = {"rviz": "true", "camera": "realsense", "namespace": "robot1", "map_frame": "world"}
+    given["map_topic"] = "/rtabmap/cloud_map"
     node = described(ROOT / "launch" / "reasoning.launch.py", **given).nodes["rviz2"]
     remapped = dict(node.remappings)
     assert set(remapped) == {*PUBLISHED, "/rgb/camera_info"}
+    assert remapped["/mapping_node/map/points"] == "/rtabmap/cloud_map"
     assert remapped["/reasoning_node/mask/points"] == "reasoning_node/mask/points"  # relative: in the namespace
     assert remapped["/rgb/image_raw"] == "/camera/camera/color/image_raw"
     assert remapped["/rgb/camera_info"] == "/camera/camera/color/camera_info"
