@@ -12,7 +12,7 @@ from mllm_for3d_ros.errors import RecordingError
 from mllm_for3d_ros.nodes.conversion import stamp_ns
 from mllm_for3d_ros.nodes.inputs.camera import Camera, source_pixels
 from mllm_for3d_ros.nodes.inputs.decoding import Decoder
-from mllm_for3d_ros.nodes.inputs.resampling import resample_color, resample_depth
+from mllm_for3d_ros.nodes.inputs.resampling import ColorTable, DepthTable
 from mllm_for3d_ros.nodes.inputs.self_filter import hide_box, hide_mask
 from mllm_for3d_ros.types import Frame
 
@@ -43,7 +43,7 @@ class FrameReader:
 
     def __init__(self, color: Decoder, depth: Decoder, robot: Robot) -> None:
         self._decode_color, self._decode_depth, self._robot = color, depth, robot
-        self._maps: tuple[Camera, Camera, _Maps] | None = None
+        self._tables: tuple[Camera, Camera, _Tables] | None = None
 
     def read(
         self,
@@ -80,24 +80,21 @@ class FrameReader:
         self, rgb: np.ndarray, metres: np.ndarray, camera: Camera, depth_camera: Camera
     ) -> tuple[np.ndarray, np.ndarray]:
         """Both images as a pinhole camera with depth's pixels sees them."""
-        if self._maps is None or self._maps[:2] != (camera, depth_camera):
-            self._maps = camera, depth_camera, _Maps(camera, depth_camera)
-        maps = self._maps[2]
-        out = np.empty((*metres.shape, 3), np.uint8)
-        resample_color(rgb, maps.color, out)
-        if maps.depth is not None:
-            straight = np.empty_like(metres)
-            resample_depth(metres, maps.depth, straight)
-            metres = straight
-        return out, metres
+        if self._tables is None or self._tables[:2] != (camera, depth_camera):
+            self._tables = camera, depth_camera, _Tables(camera, depth_camera)
+        tables = self._tables[2]
+        return tables.color.look_up(rgb), metres if tables.depth is None else tables.depth.look_up(metres)
 
 
-class _Maps:
-    """Where each pixel of the frame lies in the images: [H, W, 2] float32; depth None where it stays as it is."""
+class _Tables:
+    """Where each pixel of the frame lies in the images; depth None where it stays as it is."""
 
     def __init__(self, camera: Camera, depth_camera: Camera) -> None:
-        self.color = source_pixels(depth_camera.intrinsics, camera)
-        self.depth = source_pixels(depth_camera.intrinsics, depth_camera) if depth_camera.distortion else None
+        target, source = depth_camera.intrinsics, camera.intrinsics
+        self.color = ColorTable(source_pixels(target, camera), source.width, source.height)
+        self.depth: DepthTable | None = None
+        if depth_camera.distortion:
+            self.depth = DepthTable(source_pixels(target, depth_camera), target.width, target.height)
 
 
 def _check_sizes(rgb: np.ndarray, metres: np.ndarray, camera: Camera) -> None:
