@@ -194,12 +194,11 @@ class ReasoningNode(ManagedNode):
     def take_instruction(self, message: Instruction, reply: Callable[[Any], object] | None = None) -> None:
         """Queue, reject or cancel; an answer follows in any case, and goes to ``reply`` too."""
         self._counts["instructions"] += 1
-        cancels = message.op in (Instruction.OP_CANCEL, Instruction.OP_CANCEL_ALL)
         name = self._reader.name(message)
         try:
             if reply is not None and message.op != Instruction.OP_ANSWER:
                 raise Rejection("unknown_op", "the service takes OP_ANSWER alone: publish other instructions")
-            if cancels:
+            if message.op in (Instruction.OP_CANCEL, Instruction.OP_CANCEL_ALL):
                 self._cancel(message)
             else:
                 self._submit(self._reader.read(message, name, self.parameters["default_timeout"], reply))

@@ -63,9 +63,9 @@ class Robot:
         return self.client.answer_to(wanted, PATIENCE_S, text)
 
     def call(self, service: object, request: object) -> object:
-        self.client.wait(service.service_is_ready, 60, "the service")  # type: ignore[attr-defined]
+        self.client.wait(service.service_is_ready, PATIENCE_S, "the service")  # type: ignore[attr-defined]
         future = service.call_async(request)  # type: ignore[attr-defined]
-        self.client.wait(future.done, 90, "the reply")
+        self.client.wait(future.done, PATIENCE_S, "the reply")
         return future.result()
 
     def change_state(self, transition: int) -> bool:
@@ -145,7 +145,7 @@ def test_the_service_answers_as_the_topic_does(robot: Robot) -> None:
     segment = robot.node.create_client(Segment, "/reasoning_node/segment")
     reply = robot.call(segment, Segment.Request(instruction=Instruction(text="green")))
     assert reply.success and len(reply.mask.instances) == 1 and reply.message == reply.mask.explanation
-    robot.client.wait(lambda: any(m == reply.mask for m in robot.answers), 60, "the same answer on the topic")
+    robot.client.wait(lambda: any(m == reply.mask for m in robot.answers), PATIENCE_S, "the same answer on the topic")
     for fields, status in (
         ({"text": "blue"}, Status.NO_TARGET), ({"text": ""}, Status.REJECTED),
         ({"text": "red", "op": Instruction.OP_KEEP}, Status.REJECTED),
@@ -202,7 +202,7 @@ def test_detections_come_with_the_answer(robot: Robot) -> None:
     received: list[Detection3DArray] = []
     robot.node.create_subscription(Detection3DArray, "/reasoning_node/mask/detections", received.append, LATCHED)
     mask = robot.ask("green")
-    robot.client.wait(lambda: bool(received) and len(received[-1].detections) == 1, 60, "the detections")
+    robot.client.wait(lambda: bool(received) and len(received[-1].detections) == 1, PATIENCE_S, "the detections")
     (found,) = received[-1].detections
     assert found.id == str(mask.instances[0].id) and found.bbox.size == mask.instances[0].size
     assert found.results[0].hypothesis.class_id == "green"
@@ -210,18 +210,20 @@ def test_detections_come_with_the_answer(robot: Robot) -> None:
 
 def test_a_standing_instruction_is_answered_again_until_it_is_cancelled(robot: Robot) -> None:
     kept = robot.client.send(text="red", op=Instruction.OP_KEEP)
-    first = robot.client.answer_to(kept, 60)
+    first = robot.client.answer_to(kept, PATIENCE_S)
     robot.publish_map(FULLER)
-    second = robot.client.answer_to(kept, 60, sequence=1)
+    second = robot.client.answer_to(kept, PATIENCE_S, sequence=1)
     assert [len(first.instances), len(second.instances)] == [2, 3]
     assert second.map_epoch == first.map_epoch and second.map_version == robot.version
     assert {i.id for i in first.instances} < {i.id for i in second.instances}
     robot.client.send(op=Instruction.OP_CANCEL, id=kept)
     robot.client.wait(
-        lambda: any(m.instruction_id == kept and m.status == Status.CANCELLED for m in robot.answers), 60, "the end"
+        lambda: any(m.instruction_id == kept and m.status == Status.CANCELLED for m in robot.answers),
+        PATIENCE_S,
+        "the end",
     )
     nothing = robot.client.send(op=Instruction.OP_CANCEL_ALL)
-    assert robot.client.answer_to(nothing, 60).error_code == "nothing_to_cancel"
+    assert robot.client.answer_to(nothing, PATIENCE_S).error_code == "nothing_to_cancel"
 
 
 def test_every_instruction_of_a_burst_is_answered(robot: Robot) -> None:
@@ -243,7 +245,9 @@ def test_every_instruction_of_a_burst_is_answered(robot: Robot) -> None:
 def test_the_diagnostics_name_the_model_and_the_times(robot: Robot) -> None:
     robot.ask("green")
     robot.client.wait(
-        lambda: "'green'" in robot.client.figures.get("reasoning_node", {}).get("last_answer", ""), 60, "diagnostics"
+        lambda: "'green'" in robot.client.figures.get("reasoning_node", {}).get("last_answer", ""),
+        PATIENCE_S,
+        "diagnostics",
     )
     figures = robot.client.figures["reasoning_node"]
     assert (figures["model"], figures["device"], figures["state"]) == ("stand-in:0000", "cpu", "active")
@@ -255,10 +259,12 @@ def test_the_diagnostics_name_the_model_and_the_times(robot: Robot) -> None:
 
 def test_an_inactive_node_says_so_and_takes_the_map_again_when_activated(robot: Robot) -> None:
     waiting = robot.client.send(text="red", min_map_version=2**63, timeout=duration_message(600))
-    robot.client.wait(lambda: robot.client.figure("reasoning_node", "waiting") == 1, 60, "the instruction to wait")
+    robot.client.wait(
+        lambda: robot.client.figure("reasoning_node", "waiting") == 1, PATIENCE_S, "the instruction to wait"
+    )
     assert robot.change_state(Transition.TRANSITION_DEACTIVATE)
     for wanted in (waiting, robot.client.send(text="red")):
-        mask = robot.client.answer_to(wanted, 60)
+        mask = robot.client.answer_to(wanted, PATIENCE_S)
         assert (mask.status, mask.error_code) == (Status.NOT_READY, "inactive")
     assert robot.change_state(Transition.TRANSITION_CLEANUP)
     assert robot.change_state(Transition.TRANSITION_CONFIGURE)
@@ -272,6 +278,6 @@ def test_a_killed_node_picks_the_map_up_again(robot: Robot) -> None:
     robot.reasoning.kill()
     robot.client.figures.clear()
     robot.start_node()
-    robot.client.wait(lambda: robot.client.figure("reasoning_node", "map_voxels") == len(FULLER), 60, "the map")
+    robot.client.wait(lambda: robot.client.figure("reasoning_node", "map_voxels") == len(FULLER), PATIENCE_S, "the map")
     mask = robot.ask("red")
     assert (mask.status, mask.map_version) == (Status.OK, robot.version), mask.explanation
