@@ -24,7 +24,7 @@ from mllm_for3d_ros.scene.map_file import SUFFIX
 from mllm_for3d_ros.srv import LoadMap, SaveMap
 
 MODULE = ("-m", "mllm_for3d_ros.nodes.mapping_node", "--ros-args")
-QUICK = ("-p", "silent_after:=2.0", "-p", "pose_timeout:=0.5", "-p", "warn_period:=0.1", "-p", "publish_rate_hz:=10.0")
+QUICK = ("-p", "silent_after:=2.0", "-p", "pose_timeout:=2.0", "-p", "warn_period:=0.1", "-p", "publish_rate_hz:=10.0")
 LOSSLESS = ("-p", "image_reliability:=reliable", "-p", "image_depth:=100")
 
 
@@ -162,6 +162,7 @@ def test_stamps_that_go_back_begin_a_new_map(rig: CameraRig) -> None:
 
 def test_a_late_subscriber_gets_the_latched_map(rig: CameraRig) -> None:
     rig.heals()
+    assert "publish_ms_p50" not in rig.client.figures["mapping_node"], "nobody has listened yet"
     received: list[PointCloud2] = []
     subscription = rig.client.node.create_subscription(
         PointCloud2, "/mapping_node/map/points", received.append, LATCHED
@@ -221,7 +222,7 @@ def test_an_inactive_node_rests_and_keeps_its_map(rig: CameraRig) -> None:
     rig.heals()
     assert change(rig, Transition.TRANSITION_DEACTIVATE)
     rig.until_said("inactive")
-    assert rig.client.node.count_subscribers("/rgb/image_raw") == 0
+    rig.client.wait(lambda: rig.client.node.count_subscribers("/rgb/image_raw") == 0, 60, "the end of the subscription")
     voxels, epoch = rig.figure("voxels"), rig.epoch
     assert change(rig, Transition.TRANSITION_ACTIVATE)
     rig.heals()
