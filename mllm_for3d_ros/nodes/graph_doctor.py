@@ -22,7 +22,7 @@ from mllm_for3d_ros.nodes.input_checks import Heard
 from mllm_for3d_ros.nodes.parameters import qos
 from mllm_for3d_ros.nodes.speaker import Speaker
 from mllm_for3d_ros.nodes.transforms import TransformListener
-from mllm_for3d_ros.nodes.watchdog import Endpoint, Input, Watchdog, explain_misfit, explain_silence
+from mllm_for3d_ros.nodes.watchdog import Input, Watchdog, explain_misfit, explain_silence
 from mllm_for3d_ros.recording.tf import TransformUnavailable
 
 COLOR, DEPTH, INFO = "rgb/image_raw", "depth/image_raw", "camera_info"
@@ -101,26 +101,23 @@ class GraphDoctor:
                 heard.take(message, self._node.get_clock().now().nanoseconds)
 
             self._inputs[name] = self._watchdog.subscribe(kind, topic, take, profile)
+            self._inputs[name].name = name  # remedies speak of the nodes' input
 
     def _topic(self, name: str) -> str:
-        """As asked for, or as a running mapping_node has it, or our own name."""
+        """Full name: as asked for, or as a running mapping_node has it, or our own name."""
         if name in self._wanted.topics:
-            return self._wanted.topics[name]
+            return self._node.resolve_topic_name(self._wanted.topics[name])
         told = [
             value.value
             for status in self._statuses.values()
             for value in status.values
             if status.name.endswith(f"mapping_node: {name}") and value.key == "topic"
         ]
-        return told[0] if told else name
+        return told[0] if told else self._node.resolve_topic_name(name)
 
     def _image_type(self, topic: str) -> type:
-        kinds = {endpoint.type_name for endpoint in self._publishers(topic)}
+        kinds = {endpoint.type_name for endpoint in self._watchdog.publishers(topic)}
         return CompressedImage if kinds == {"sensor_msgs/msg/CompressedImage"} else Image
-
-    def _publishers(self, topic: str) -> list[Endpoint]:
-        found = self._node.get_publishers_info_by_topic(self._node.resolve_topic_name(topic))
-        return [Endpoint(f"{e.node_namespace.rstrip('/')}/{e.node_name}", e.topic_type, e.qos_profile) for e in found]
 
     def findings(self) -> list[Finding]:
         """Of everything that was heard."""
@@ -152,7 +149,7 @@ class GraphDoctor:
 
     def _arrival(self, name: str) -> list[Finding]:
         """Whether messages of an input come, from all of its publishers, and in time."""
-        entry, publishers = self._inputs[name], self._publishers(self._heard[name].topic)
+        entry, publishers = self._inputs[name], self._watchdog.publishers(self._heard[name].topic)
         now = time.monotonic()
         if entry.count == 0:
             return [of_error(name, RuntimeError(explain_silence(entry, publishers, entry.silence(now))))]

@@ -171,7 +171,7 @@ class Watchdog:
 
         def misfit(event: Any) -> None:
             entry.misfits = event.total_count
-            if reason := explain_misfit(entry, self._publishers(entry.topic)):
+            if reason := explain_misfit(entry, self.publishers(entry.topic)):
                 self._speaker.warn(f"misfit {entry.topic}", f"{entry.topic} is not heard from all publishers: {reason}")
 
         def create(**events: Any) -> Any:
@@ -205,11 +205,12 @@ class Watchdog:
         return entry.watched and not spoken and entry.silence(now) >= self.silent_after_s
 
     def _explain(self, entry: Input, now: float) -> str:
-        line = explain_silence(entry, self._publishers(entry.topic), entry.silence(now))
+        line = explain_silence(entry, self.publishers(entry.topic), entry.silence(now))
         self._speaker.warn(f"silent {entry.topic}", line)
         return line
 
-    def _publishers(self, topic: str) -> list[Endpoint]:
+    def publishers(self, topic: str) -> list[Endpoint]:
+        """The publishers of a topic, given by its full name."""
         found = self._node.get_publishers_info_by_topic(topic)
         return [Endpoint(f"{e.node_namespace.rstrip('/')}/{e.node_name}", e.topic_type, e.qos_profile) for e in found]
 
