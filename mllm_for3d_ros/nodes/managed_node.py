@@ -97,12 +97,12 @@ class ManagedNode(LifecycleNode):
             return
         self._starting = True
         for transition in (self.trigger_configure, self.trigger_activate):
-            if transition() != TransitionCallbackReturn.SUCCESS and self._failure is not None:
-                raise self._failure
+            if transition() != TransitionCallbackReturn.SUCCESS:
+                raise self._failure or RuntimeError("rclpy refuses the transition; its log says why")
         self._starting = False
 
     def close(self) -> None:
-        """End what the node does, from any state; called once, before the node is destroyed."""
+        """End what the node does, from any state; called before the node is destroyed."""
         self._leave_active()
         self._leave_configured()
 
