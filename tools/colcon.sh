@@ -40,6 +40,7 @@ set_environment() { # what sourcing /opt/ros/<distribution>/setup.bash does on a
   local prefix=${share%/share/ament_cmake}
   export AMENT_PREFIX_PATH=$prefix:$VENV CMAKE_PREFIX_PATH=$prefix:$VENV
   export PATH=$prefix/bin:$VENV/bin:$PATH PYTHONPATH=${packages%/colcon_core}
+  export MAKEFLAGS=-j$(nproc) # else colcon lets Ninja wait while the machine is busy
 }
 
 copy_sources() { # CMake takes no include paths (those of .venv) below the folder of the sources
