@@ -24,15 +24,8 @@ class MapServices:
         replaced: called when another map has taken the place of the present one.
     """
 
-    def __init__(
-        self,
-        node: Node,
-        voxels: VoxelMap,
-        folder: MapFolder,
-        replaced: Callable[[], None],
-    ) -> None:
-        self._node, self._voxels, self._folder = node, voxels, folder
-        self._replaced = replaced
+    def __init__(self, node: Node, voxels: VoxelMap, folder: MapFolder, replaced: Callable[[], None]) -> None:
+        self._node, self._voxels, self._folder, self._replaced = node, voxels, folder, replaced
         node.create_service(Trigger, "~/map/reset", self._reset)
         node.create_service(SaveMap, "~/map/save", self._save)
         node.create_service(LoadMap, "~/map/load", self._load)
@@ -48,11 +41,7 @@ class MapServices:
             saved = self._folder.save(request.name, self._voxels, request.overwrite)
         except MapFileError as error:
             return self._refuse(response, error)
-        response.voxels, response.map_epoch, response.map_version = (
-            saved.voxels,
-            saved.epoch,
-            saved.newest_stamp,
-        )
+        response.voxels, response.map_epoch, response.map_version = saved
         return self._answer(response, f"saved {response.voxels} voxels as {request.name!r}")
 
     def _load(self, request: LoadMap.Request, response: LoadMap.Response) -> LoadMap.Response:

@@ -121,8 +121,10 @@ class VoxelRows:
             raise MapDataError(f"shapes do not fit each other: {keys.shape}, {sums.shape}, {stamps.shape}")
         if (keys.dtype, sums.dtype, stamps.dtype) != (np.int64, np.float32, np.int64):
             raise MapDataError(f"types are {keys.dtype}, {sums.dtype}, {stamps.dtype}, not int64, float32, int64")
-        if not (np.isfinite(sums).all() and (sums[:, storage.WEIGHT] > 0).all() and (keys >= 0).all()):
-            raise MapDataError("sums are not finite, or weights or keys not positive")
+        if not (np.isfinite(sums).all() and (sums[:, storage.WEIGHT] > 0).all()):
+            raise MapDataError("sums are not finite, or weights not positive")
+        if (keys < 0).any() or (stamps < 0).any():
+            raise MapDataError("keys or stamps are negative")
         if len(np.unique(keys)) < n:
             raise MapDataError("voxels are there twice")
         if n > max(limit, _LEAST_VOXELS):

@@ -76,7 +76,7 @@ def test_a_truncated_file_is_named_and_the_map_stays(kept: int, wall: VoxelMap, 
     assert (wall.epoch, len(wall)) == (epoch, count)
 
 
-@pytest.mark.parametrize("wrong", ["weights", "nan", "twice", "keys", "shape", "type"])
+@pytest.mark.parametrize("wrong", ["weights", "nan", "twice", "keys", "stamps", "shape", "type"])
 def test_a_file_that_holds_no_map_is_named(wrong: str, wall: VoxelMap, folder: MapFolder) -> None:
     folder.save("a", wall)
     file = folder.file("a")
@@ -89,6 +89,8 @@ def test_a_file_that_holds_no_map_is_named(wrong: str, wall: VoxelMap, folder: M
         arrays["keys"][3] = arrays["keys"][4]
     elif wrong == "keys":
         arrays["keys"][3] = -5
+    elif wrong == "stamps":
+        arrays["stamps"][3] = -5
     elif wrong == "shape":
         arrays["stamps"] = arrays["stamps"][1:]
     else:
