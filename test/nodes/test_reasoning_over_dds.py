@@ -59,7 +59,9 @@ class Robot:
         return self.version
 
     def ask(self, text: str, **fields: object) -> ReasoningMask:
-        wanted = self.client.send(text=text, min_map_version=self.version, timeout=duration_message(60), **fields)
+        wanted = self.client.send(
+            text=text, min_map_version=self.version, timeout=duration_message(PATIENCE_S), **fields
+        )
         return self.client.answer_to(wanted, PATIENCE_S, text)
 
     def call(self, service: object, request: object) -> object:
@@ -82,6 +84,7 @@ def robot(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Robot]:
         with NodeGroup(tmp_path_factory.mktemp("logs"), environment) as group, DemoClient() as client:
             started = Robot(group, client)
             started.publish_map(ROOM)
+            assert started.ask("red").status == Status.OK
             yield started
             started.reasoning.interrupt()
             started.reasoning.interrupt()  # as launch and a terminal together do
