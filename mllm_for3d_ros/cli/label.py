@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from mllm_for3d_ros.cli.arguments import positive_float, positive_int, table
 from mllm_for3d_ros.cli.teacher_arguments import add_teacher_arguments, open_cache, teacher_options
 from mllm_for3d_ros.errors import InstructionError
+from mllm_for3d_ros.labeling.settings import VIEWS
 
 if TYPE_CHECKING:
     from mllm_for3d_ros.labeling.plan import Plan
@@ -81,7 +82,7 @@ def _add_instructions(group: argparse._ArgumentGroup) -> None:
 
 def _add_settings(group: argparse._ArgumentGroup) -> None:
     add = group.add_argument
-    add("--views", type=positive_int, default=16, metavar="N", help="views asked for an instruction")
+    add("--views", type=positive_int, default=VIEWS, metavar="N", help="views asked for an instruction")
     add("--key-frames", type=positive_int, default=64, metavar="N", help="candidate views kept a scene")
     add("--voxel-size", type=positive_float, default=0.025, metavar="M", help="edge of a voxel in m")
     add("--max-depth", type=positive_float, default=4.0, metavar="M", help="farther pixels are ignored")

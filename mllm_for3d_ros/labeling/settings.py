@@ -8,6 +8,9 @@ from typing import Any
 
 from mllm_for3d_ros.lifting.settings import LiftSettings
 
+VIEWS = 16
+"""Asked for an instruction at most, unless told otherwise."""
+
 
 @dataclass(frozen=True)
 class LabelSettings:
@@ -22,7 +25,7 @@ class LabelSettings:
     max_depth: float = 4.0
     key_frames: int = 64
     part_voxels: int = 500_000
-    lifting: LiftSettings = field(default_factory=LiftSettings)
+    lifting: LiftSettings = field(default_factory=lambda: LiftSettings(views=VIEWS))
     topics: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
