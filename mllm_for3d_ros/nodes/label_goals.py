@@ -20,7 +20,7 @@ from mllm_for3d_ros.teachers.catalogue import require_proposer
 LABELS = "labels"
 """Folder below the data root that labels are written to."""
 TOPICS = ("color_topic", "depth_topic", "camera_info_topic", "pose_topic", "map_frame", "camera_frame")
-VIEWS, VOXEL_SIZE = 16, 0.025
+VIEWS = 16
 MOST_VIEWS, VOXEL_SIZES = 1000, (0.005, 1.0)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
@@ -126,7 +126,7 @@ def _settings(goal: Any) -> LabelSettings:
     """Zero stands for the default."""
     low, high = VOXEL_SIZES
     # as a float32 of a message, 0.05 is 0.05000000074505806, which would be another setting than the verb's
-    size = round(float(goal.voxel_size), 6) or VOXEL_SIZE
+    size = round(float(goal.voxel_size), 6) or LabelSettings.voxel_size
     if not (math.isfinite(size) and low <= size <= high):
         raise GoalError(f"voxel_size {size:g} is refused: give {low:g} to {high:g} m, or 0")
     if goal.views > MOST_VIEWS:
