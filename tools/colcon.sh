@@ -50,24 +50,24 @@ copy_sources() { # CMake takes no include paths (those of .venv) below the folde
     fail "the files of this checkout could not be copied; run it in a git checkout without deleted files"
 }
 
-colcon_in_work() { # the build folder is common to both layouts: the second one compiles nothing anew
-  (cd "$WORK" && colcon --log-base log "$1" --paths "$SOURCES" --build-base build --install-base "$2" \
-    --event-handlers console_direct- "${@:3}")
+in_workspace() { # $1: colcon's verb, $2: name of the workspace; more: its options
+  mkdir -p "$WORK/$2"
+  (cd "$WORK/$2" && colcon --log-base log "$1" --paths "$SOURCES" --event-handlers console_direct- "${@:3}")
 }
 
-build() { # $1: folder of the installation; more: options of colcon build
-  say "building into ${WORK#"$ROOT"/}/$1 ${*:2}"
-  rm -rf "${WORK:?}/$1"
-  colcon_in_work build "$1" "${@:2}" --cmake-clean-cache --cmake-args -GNinja -DPython3_EXECUTABLE="$VENV/bin/python" \
-    -DCMAKE_PROJECT_INCLUDE="$ROOT/tools/ros_wheels_fix.cmake" || fail "colcon build failed; see above and $WORK/log"
+build() { # $1: name of the workspace; more: options of colcon build
+  say "building in ${WORK#"$ROOT"/}/$1 ${*:2}"
+  rm -rf "$WORK/$1/install" # what was compiled before is kept
+  in_workspace build "$1" "${@:2}" --cmake-args -GNinja -DPython3_EXECUTABLE="$VENV/bin/python" \
+    -DCMAKE_PROJECT_INCLUDE="$ROOT/tools/ros_wheels_fix.cmake" || fail "colcon build failed; see above and $WORK/$1/log"
 }
 
-run_tests() { # $1: folder of the installation
+run_tests() { # $1: name of the workspace
   say "testing ${WORK#"$ROOT"/}/$1: $TESTS"
   local failed=0
-  colcon_in_work test "$1" --return-code-on-test-failure --ctest-args -R "$TESTS" --no-tests=error || failed=1
-  (cd "$WORK" && colcon --log-base log test-result --test-result-base build --all --verbose) || failed=1
-  [ "$failed" = 0 ] || fail "tests of the installed package failed; see above and $WORK/log"
+  in_workspace test "$1" --return-code-on-test-failure --ctest-args -R "$TESTS" --no-tests=error || failed=1
+  (cd "$WORK/$1" && colcon --log-base log test-result --all --verbose) || failed=1
+  [ "$failed" = 0 ] || fail "tests of the installed package failed; see above and $WORK/$1/log"
 }
 
 install_tools
