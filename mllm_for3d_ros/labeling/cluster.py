@@ -87,7 +87,7 @@ class OnCluster:
         here = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(
             ray.get_runtime_context().get_node_id(), soft=False
         )
-        desk = self._actor(Desk, scheduling_strategy=here, num_cpus=0, max_concurrency=CALLS_AT_ONCE)
+        desk = self._actor(Desk, scheduling_strategy=here, max_concurrency=CALLS_AT_ONCE)
         self._desk = desk.remote(cluster.cache.absolute())
         gpus = int(ray.cluster_resources().get("GPU", 0)) if cluster.on_gpus else 0
         held = self._actor(TeacherActor, num_gpus=1)
@@ -100,7 +100,6 @@ class OnCluster:
         while running:
             finished, _ = self._ray.wait(list(running), timeout=POLL_S)
             self._reports = self._ray.get(self._desk.progress.remote())
-            self._tell(self.now())
             if not stopping and self._cancelled():
                 stopping = True
                 self._ray.get(self._desk.stop.remote())
@@ -110,6 +109,7 @@ class OnCluster:
                 if outcome is not None:
                     self._finished.add(bag.index)
                     yield bag, outcome
+            self._tell(self.now())
         if stopping:
             raise Cancelled
 
@@ -139,7 +139,8 @@ class OnCluster:
         )
 
     def _actor(self, kind: type, **options: Any) -> Any:
-        return self._ray.remote(kind).options(max_restarts=LOSSES, max_task_retries=LOSSES, **options)
+        """An actor that needs no CPU of its own: one started again must not wait for workers that wait for it."""
+        return self._ray.remote(kind).options(num_cpus=0, max_restarts=LOSSES, max_task_retries=LOSSES, **options)
 
     def _begin(self, bag: Bag) -> Any:
         """Hand a recording to the cluster."""
@@ -172,14 +173,15 @@ def _session(address: str) -> Iterator[Any]:
         yield ray
         return
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # a local cluster would report to its makers
-    options: dict[str, Any] = {} if address else {"include_dashboard": False}
+    found = address or os.environ.get("RAY_ADDRESS", "")
+    options: dict[str, Any] = {} if found else {"include_dashboard": False}
     try:
-        ray.init(address or None, log_to_driver=False, logging_level="ERROR", **options)
+        ray.init(found or "local", log_to_driver=False, logging_level="ERROR", **options)
     except Exception as cause:  # where it does not start in time, Ray raises a plain one
         reason = " ".join(str(cause).split())
         raise ClusterError(
-            f"no Ray cluster at {address or 'this machine'} ({reason}); start one with `ray start --head`, "
-            "or give --ray without an address"
+            f"no Ray cluster at {found or 'this machine'} ({reason}); start one with `ray start --head` and give its "
+            "address"
         ) from cause
     try:
         yield ray

@@ -9,7 +9,7 @@ import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ import numpy as np
 from mllm_for3d_ros.labeling.bags import Bag, Outcome, Spent, label_bag
 from mllm_for3d_ros.labeling.progress import Cancelled, Progress, Tracker
 from mllm_for3d_ros.labeling.settings import LabelJob
-from mllm_for3d_ros.teachers.base import Fingerprint
+from mllm_for3d_ros.teachers.base import Fingerprint, Teacher
 from mllm_for3d_ros.teachers.cache import AnswerCache
 from mllm_for3d_ros.teachers.cache.cached_teacher import TeacherSource
 from mllm_for3d_ros.types import Frame, ViewAnswer
@@ -42,6 +42,7 @@ class Desk:
 
     def report(self, index: int, progress: Progress) -> bool:
         """Take note of how far a recording is; returns whether to stop."""
+        self._progress.pop(index, None)
         self._progress[index] = progress
         return self._stop
 
@@ -58,8 +59,12 @@ class TeacherActor:
     """An actor that holds a GPU and answers for all workers that are given it."""
 
     def __init__(self, source: TeacherSource) -> None:
-        """Load the teacher."""
-        self._teacher = source.load()
+        """The teacher of ``source`` is loaded at the first call, so that its errors reach who asks."""
+        self._source = source
+
+    @cached_property
+    def _teacher(self) -> Teacher:
+        return self._source.load()
 
     def token_dim(self) -> int:
         """See Teacher."""

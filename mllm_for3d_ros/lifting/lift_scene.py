@@ -52,8 +52,8 @@ class LiftScene:
 
     @cached_property
     def pieces_seen(self) -> tuple[np.ndarray, ...]:
-        """Of each view, [M] int64 superpoints of the points that it sees."""
-        return tuple(self.pieces.labels[view.indices].astype(np.int64) for view in self.visibility)
+        """Of each view, [M] int32 superpoints of the points that it sees."""
+        return tuple(self.pieces.labels[view.indices] for view in self.visibility)
 
     def of(self, views: Sequence[int]) -> LiftScene:
         """The same scene with some of its views only."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
@@ -30,14 +29,9 @@ class Visibility:
     def __len__(self) -> int:
         return len(self.indices)
 
-    @cached_property
-    def places(self) -> np.ndarray:
-        """[M] int64 places of the points' pixels in the image, row by row."""
-        return self.v.astype(np.int64) * self.size[1] + self.u
-
     def sample(self, image: np.ndarray) -> np.ndarray:
         """[M] values of ``image`` [H, W] at the points' pixels."""
-        return image.take(self.places)
+        return image.take(self.v * np.int32(self.size[1]) + self.u)
 
 
 def see(
