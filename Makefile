@@ -2,10 +2,11 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all lint format bench lock clean distclean
+.PHONY: help setup demo test test-all lint format bench soak colcon lock clean distclean
 
 SEED ?= 10000
 BENCH ?= fusion
+ARGS ?=
 PYTEST_ARGS ?=
 LOCK_PYTHONS ?= python3.10 python3.11 python3.12 python3.13
 
@@ -17,7 +18,7 @@ help: ## list the targets (default)
 	@printf 'Say what you need, get its 3D mask in the map frame.\n\n'
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | \
 		while IFS=$$'\t' read -r target text; do printf '  make %-10s %s\n' "$$target" "$$text"; done
-	@printf '\nVariables: SEED=%s (demo), BENCH=%s (bench), PYTEST_ARGS (test), PYTHON (set-up)\n' '$(SEED)' '$(BENCH)'
+	@printf '\nVariables: SEED=%s (demo), BENCH=%s (bench), ARGS (soak), PYTEST_ARGS (test), PYTHON (set-up)\n' '$(SEED)' '$(BENCH)'
 
 setup: ## install what is missing: system packages, .venv, dependencies, ROS messages
 	@tools/setup.sh
@@ -43,6 +44,12 @@ format: setup ## let ruff format the code and mend what it can
 bench: setup ## a benchmark, the quick form; BENCH=fusion names it
 	@$(ROS_ENV) && $(RUN) $(BIN)/python -m bench.$(BENCH) --quick
 
+soak: setup ## the nodes under a robot's load for 10 minutes; ARGS="--minutes 2" for less
+	@$(ROS_ENV) && $(RUN) $(BIN)/python -m bench.soak $(ARGS)
+
+colcon: setup ## build as a robot does, with colcon from wheels, and test what it installed
+	@tools/colcon.sh
+
 lock: setup ## resolve pyproject.toml anew and write requirements.lock; LOCK_PYTHONS names the interpreters
 	@$(BIN)/python tools/lock.py $(LOCK_PYTHONS)
 
@@ -51,4 +58,4 @@ clean: ## remove what builds and runs leave behind, and keep .venv
 	@find . -path ./.venv -prune -o -type d -name __pycache__ -print0 | xargs -0r rm -rf
 
 distclean: clean ## remove .venv and the generated messages too
-	@rm -rf .venv .setup.lock mllm_for3d_ros/{msg,srv,action} mllm_for3d_ros/*.so mllm_for3d_ros/student/sparse/*.so interfaces/tf2_msgs/tf2_msgs/{msg,*.so}
+	@rm -rf .venv .setup.lock mllm_for3d_ros/{msg,srv,action} mllm_for3d_ros/*.so mllm_for3d_ros/student/sparse/*.so interfaces/*/*_msgs/{msg,*.so}

@@ -21,13 +21,14 @@ from rosidl_build import KINDS, InterfacePackage, build_interfaces  # noqa: E402
 
 NAME = "mllm_for3d_ros"
 SHARE = f"share/{NAME}"
-SHARE_FOLDERS = ("launch", "config", "models", *KINDS)
-TF2_MSGS = HERE / "interfaces" / "tf2_msgs"
+SHARE_FOLDERS = ("launch", "config", "examples", "models", "rviz", *KINDS)
+WITHOUT_A_WHEEL = tuple(sorted(path.name for path in (HERE / "interfaces").iterdir()))
+"""Message packages of ROS distributions that PyPI lacks; we build what we use of them."""
 
 
-def tf2_msgs_is_foreign() -> bool:
-    """Whether a real tf2_msgs (of a ROS distribution) is there, so that ours must not shadow it."""
-    spec = importlib.util.find_spec("tf2_msgs")
+def is_foreign(package: str) -> bool:
+    """Whether the real package (of a ROS distribution) is there, so that ours must not shadow it."""
+    spec = importlib.util.find_spec(package)
     if spec is None:
         return False
     return spec.origin is None or NAME not in Path(spec.origin).read_text()
@@ -36,9 +37,11 @@ def tf2_msgs_is_foreign() -> bool:
 INTERFACES = InterfacePackage.find(NAME, HERE)
 MODULE_FOLDERS = {NAME: HERE / NAME}
 INTERFACE_PACKAGES = [INTERFACES]
-if not tf2_msgs_is_foreign():
-    MODULE_FOLDERS["tf2_msgs"] = TF2_MSGS / "tf2_msgs"
-    INTERFACE_PACKAGES.append(InterfacePackage.find("tf2_msgs", TF2_MSGS))
+for missing in WITHOUT_A_WHEEL:
+    if not is_foreign(missing):
+        folder = HERE / "interfaces" / missing
+        MODULE_FOLDERS[missing] = folder / missing
+        INTERFACE_PACKAGES.append(InterfacePackage.find(missing, folder))
 
 
 class BuildModulesAndLibraries(build_py):

@@ -33,6 +33,14 @@ class CacheError(MLLMFor3DError):
     """The answer cache cannot be opened, read or written."""
 
 
+class MissingExtraError(MLLMFor3DError):
+    """What an option needs is not installed."""
+
+
+class ClusterError(MLLMFor3DError):
+    """A Ray cluster cannot be reached."""
+
+
 class LabelStoreError(MLLMFor3DError):
     """A label store cannot be read or written, or is of a version that this code does not know."""
 

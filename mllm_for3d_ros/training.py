@@ -16,13 +16,11 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from mllm_for3d_ros.checkpoint import fill_module, load_checkpoint, save_checkpoint
+from mllm_for3d_ros.checkpoint import load_checkpoint, save_checkpoint
 from mllm_for3d_ros.errors import CheckpointError
 from mllm_for3d_ros.evaluation.text_benchmark import text_accuracy
 from mllm_for3d_ros.evaluation.twin_scenes import make_twin_scene
-from mllm_for3d_ros.language.phrase_tokens import train_text_head
-from mllm_for3d_ros.language.sentence_encoder import SentenceEncoder
-from mllm_for3d_ros.language.text_head import TextHead
+from mllm_for3d_ros.language.sentence_encoder import ADAPTER_HASH, copy_adapter
 from mllm_for3d_ros.rooms.instructions import bank
 from mllm_for3d_ros.rooms.phrase_bank import phrase_tensors
 from mllm_for3d_ros.rooms.views import ROOMS_PER_SHARD, load_shards, render_shard
@@ -38,22 +36,12 @@ from mllm_for3d_ros.teachers.compact.network import PixelEmbedder
 from mllm_for3d_ros.teachers.compact.teacher import CHECKPOINT as TEACHER_FILE
 from mllm_for3d_ros.teachers.compact.teacher import CompactTeacher
 from mllm_for3d_ros.teachers.compact.training import TeacherSettings, TeacherTraining
+from mllm_for3d_ros.text_training import load_text, text_head_of
 
 VIEWS_PER_ROOM = 8
 PSEUDO, TRUTH = "teacher", "truth"
 SCENE_FOLDERS = {PSEUDO: "scenes", TRUTH: "scenes_truth"}
 STUDENT_NAMES = {PSEUDO: "student", TRUTH: "student_truth"}
-
-
-def train_text(work: Path, seed: int = 0, start: Path | None = None) -> dict[str, float]:
-    """Train the text head, write it to ``work``, and return its accuracy on validation phrases.
-
-    ``start``, here and below: a folder with finished models of fewer classes to go on from.
-    """
-    encoder = SentenceEncoder.load()
-    head = train_text_head(phrase_tensors("train", encoder), seed, _teacher_text_head(start) if start else None)
-    torch.save(head.state_dict(), work / "text_head.pt")
-    return text_accuracy(head, encoder)
 
 
 def render_views(work: Path, rooms: int, workers: int) -> None:
@@ -71,8 +59,7 @@ def render_views(work: Path, rooms: int, workers: int) -> None:
 
 def train_teacher(work: Path, models: Path, steps: int, seed: int, start: Path | None = None) -> None:
     """Train the compact teacher on the rendered views and write model and card."""
-    encoder = SentenceEncoder.load()
-    head = load_text_head(work)
+    head, encoder = load_text(work)
     views = load_shards(work / "views")
     settings = TeacherSettings(steps=steps, seed=seed)
     torch.manual_seed(seed)
@@ -86,6 +73,7 @@ def train_teacher(work: Path, models: Path, steps: int, seed: int, start: Path |
         trained = training.run(lambda step, loss: _advance(bar, step, f"loss {loss:.3f}"))
     tensors = {f"network.{k}": v for k, v in trained.state_dict().items()}
     tensors |= {f"text_head.{k}": v for k, v in head.state_dict().items()}
+    adapter = copy_adapter(work, models)
     save_checkpoint(
         models / TEACHER_FILE,
         tensors,
@@ -93,6 +81,7 @@ def train_teacher(work: Path, models: Path, steps: int, seed: int, start: Path |
         | {
             "data": f"{len(views)} RGB-D views of {len(views) // VIEWS_PER_ROOM} Rooms from seed {TEACHER.start} on",
             "labels": "2D class masks of rendered views; phrases of the training bank",
+            ADAPTER_HASH: adapter,
             "text": text_accuracy(head, encoder),
         },
     )
@@ -128,7 +117,7 @@ def train_student(
     paths = sorted(folder.glob("scene_?????.npz"))
     if len(paths) < HELD_OUT:
         raise CheckpointError(f"{len(paths)} labelled scenes in {folder}; run: mllm-for3d train scenes{_asked(labels)}")
-    text_head = _teacher_text_head(models)
+    text_head = text_head_of(models / TEACHER_FILE)
     torch.manual_seed(seed)
     network = StudentNetwork(text_head.classes)
     settings = StudentSettings(steps=steps, seed=seed)
@@ -151,24 +140,6 @@ def train_student(
             "skipped_steps": fitted.skipped,
         },
     )
-
-
-def load_text_head(work: Path) -> TextHead:
-    """The text head that ``train_text`` left in ``work``."""
-    path = work / "text_head.pt"
-    if not path.is_file():
-        raise CheckpointError(f"no text head at {path}; run: mllm-for3d train text --work {work}")
-    tensors = torch.load(path, weights_only=True)
-    head = TextHead.shaped_like(tensors)
-    head.load_state_dict(tensors)
-    return head.eval().requires_grad_(False)
-
-
-def _teacher_text_head(models: Path) -> TextHead:
-    tensors, _ = load_checkpoint(models / TEACHER_FILE, "teacher")
-    head = TextHead.shaped_like(tensors, "text_head.")
-    fill_module(head, tensors, "text_head.", models / TEACHER_FILE)
-    return head
 
 
 @cache

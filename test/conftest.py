@@ -5,6 +5,9 @@ import os
 import pytest
 from hypothesis import settings
 
+# Of an installation, not of this checkout: collected where it is named, as `colcon test` does.
+collect_ignore = ["installed"]
+
 # Tiny models are slower on several threads than on one, many times so on a busy machine.
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"):
     os.environ.setdefault(_name, "1")

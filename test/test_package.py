@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 import mllm_for3d_ros
+from mllm_for3d_ros.labeling.progress import Stage
 from mllm_for3d_ros.types import Status
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -34,39 +35,88 @@ FIELDS = {
         geometry_msgs/Point centroid; double[9] centroid_covariance; float observed_fraction;
         builtin_interfaces/Time first_seen; builtin_interfaces/Time last_seen; uint32 point_count; boolean has_support;
         shape_msgs/Plane support_plane; sensor_msgs/PointCloud2 points""",
+    "Segment.Request": "mllm_for3d_ros/Instruction instruction",
+    "Segment.Response": "boolean success; string message; mllm_for3d_ros/ReasoningMask mask",
+    "SaveMap.Request": "string name; bool overwrite",
+    "SaveMap.Response": "bool success; string message; string map_epoch; uint64 map_version; uint32 voxels",
+    "LoadMap.Request": "string name",
+    "LoadMap.Response": "bool success; string message; string map_epoch; uint64 map_version; uint32 voxels",
+    "LabelBag.Goal": """
+        sequence<string> bags; sequence<string> instructions; string instructions_file; uint32 propose; string teacher;
+        string output_name; bool resume; bool overwrite; bool dry_run; string color_topic; string depth_topic;
+        string camera_info_topic; string pose_topic; string map_frame; string camera_frame; float voxel_size;
+        uint16 views""",
+    "LabelBag.Result": """
+        uint8 status; string message; string store; string report; uint32 bags_done; uint32 labels_written;
+        sequence<string> failed_bags; sequence<string> failure_reasons; uint64 teacher_calls; uint64 cache_hits;
+        builtin_interfaces/Duration elapsed""",
+    "LabelBag.Feedback": """
+        uint8 stage; string bag; uint32 bag_index; uint32 bag_count; uint64 frames_read; uint64 frames_total;
+        uint64 teacher_calls; uint64 cache_hits; float progress; builtin_interfaces/Duration remaining""",
 }
 METHODS = {"METHOD_AUTO": 0, "METHOD_STUDENT": 1, "METHOD_LIFTED": 2}
 CONSTANTS = {
     "Instruction": {"OP_ANSWER": 0, "OP_KEEP": 1, "OP_CANCEL": 2, "OP_CANCEL_ALL": 3, **METHODS},
     "ReasoningMask": {**{f"STATUS_{status.name}": int(status) for status in Status}, **METHODS},
     "MaskInstance": {},
+    "LabelBag.Result": {
+        "STATUS_UNSET": 0,
+        "STATUS_DONE": 1,
+        "STATUS_PARTIAL": 2,
+        "STATUS_FAILED": 3,
+        "STATUS_CANCELLED": 4,
+        "STATUS_REJECTED": 5,
+    },
+    "LabelBag.Feedback": {"STAGE_UNSET": 0} | {f"STAGE_{stage.name}": int(stage) for stage in Stage},
 }
+INTERFACES = sorted(path for kind in ("msg", "srv", "action") for path in (ROOT / kind).iterdir())
+
+
+def interface_class(name: str) -> type:
+    """The class of a message ("ReasoningMask") or of a part of a service or an action ("Segment.Request")."""
+    file, _, part = name.partition(".")
+    (path,) = [path for path in INTERFACES if path.stem == file]
+    whole = getattr(importlib.import_module(f"mllm_for3d_ros.{path.suffix[1:]}"), file)
+    return getattr(whole, part) if part else whole
 
 
 @pytest.mark.parametrize("name", FIELDS)
-def test_message_fields_are_frozen(name: str) -> None:
-    message = getattr(importlib.import_module("mllm_for3d_ros.msg"), name)
+def test_interface_fields_are_frozen(name: str) -> None:
     frozen = [entry.strip().replace("bool ", "boolean ").split(" ") for entry in FIELDS[name].split(";")]
-    assert list(message.get_fields_and_field_types().items()) == [(field, kind) for kind, field in frozen]
+    found = interface_class(name).get_fields_and_field_types()
+    assert list(found.items()) == [(field, kind) for kind, field in frozen]
 
 
 @pytest.mark.parametrize("name", CONSTANTS)
-def test_message_constants_are_frozen(name: str) -> None:
-    written = re.findall(r"^uint8 ([A-Z_]+)=(\d+)", (ROOT / f"msg/{name}.msg").read_text(), flags=re.MULTILINE)
+def test_interface_constants_are_frozen(name: str) -> None:
+    (path,) = [path for path in INTERFACES if path.stem == name.split(".")[0]]
+    parts = path.read_text().split("---\n")
+    text = parts[("Goal", "Result", "Feedback").index(name.split(".")[1])] if "." in name else path.read_text()
+    written = re.findall(r"^uint8 ([A-Z_]+)=(\d+)", text, flags=re.MULTILINE)
     assert {constant: int(value) for constant, value in written} == CONSTANTS[name]
-    message = getattr(importlib.import_module("mllm_for3d_ros.msg"), name)
-    assert all(getattr(message, constant) == value for constant, value in CONSTANTS[name].items())
+    assert all(getattr(interface_class(name), constant) == value for constant, value in CONSTANTS[name].items())
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "msg").glob("*.msg")), ids=lambda p: p.name)
-def test_every_message_line_is_explained(path: Path) -> None:
-    bare = [line for line in path.read_text().splitlines() if line.strip() and "#" not in line]
+@pytest.mark.parametrize("path", [p for p in INTERFACES if p.suffix != ".action"], ids=lambda p: p.name)
+def test_every_line_of_an_interface_is_explained(path: Path) -> None:
+    bare = [line for line in path.read_text().splitlines() if line.strip(" -\n") and "#" not in line]
     assert bare == []
 
 
 def test_tf_message_is_built() -> None:
     message = importlib.import_module("tf2_msgs.msg").TFMessage
     assert message.get_fields_and_field_types() == {"transforms": "sequence<geometry_msgs/TransformStamped>"}
+
+
+def test_detection_messages_are_built_with_the_fields_of_vision_msgs_4() -> None:
+    messages = importlib.import_module("vision_msgs.msg")
+    assert messages.Detection3D.get_fields_and_field_types() == {
+        "header": "std_msgs/Header",
+        "results": "sequence<vision_msgs/ObjectHypothesisWithPose>",
+        "bbox": "vision_msgs/BoundingBox3D",
+        "id": "string",
+    }
+    assert messages.ObjectHypothesis.get_fields_and_field_types() == {"class_id": "string", "score": "double"}
 
 
 def package_xml() -> ElementTree.Element:
@@ -88,8 +138,9 @@ def test_package_xml_is_an_ament_cmake_interface_package() -> None:
 
 def test_cmake_builds_the_same_interfaces_and_installs_the_same_scripts() -> None:
     cmake = (ROOT / "CMakeLists.txt").read_text()
-    assert set(re.findall(r"^  (msg/\w+\.msg)$", cmake, flags=re.MULTILINE)) == {f"msg/{name}.msg" for name in FIELDS}
-    installed = re.search(r"install\(PROGRAMS (.*?) DESTINATION", cmake)
+    named = set(re.findall(r"^  ((?:msg|srv|action)/\w+\.\w+)$", cmake, flags=re.MULTILINE))
+    assert named == {path.relative_to(ROOT).as_posix() for path in INTERFACES}
+    installed = re.search(r"install\(PROGRAMS([^)]*?)DESTINATION lib/", cmake)
     assert installed is not None
     assert set(installed[1].split()) == {f"scripts/{p.name}" for p in (ROOT / "scripts").iterdir()}
 
@@ -146,6 +197,6 @@ def test_ros_pins_of_build_and_run_time_are_those_of_the_lock() -> None:
     assert {f"{name}=={version}" for name, version in pins} <= lock
 
 
-def test_ci_calls_make_test() -> None:
+def test_ci_runs_the_tests_and_the_robot_s_build() -> None:
     assert (ROOT / ".ci/run").stat().st_mode & 0o111
-    assert "make test" in (ROOT / ".ci/run").read_text()
+    assert (ROOT / ".ci/run").read_text().splitlines()[-2:] == ["make test", "make colcon"]

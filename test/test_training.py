@@ -39,7 +39,12 @@ def test_a_stage_out_of_order_is_one_line(tmp_path, capsys):
 @pytest.mark.slow
 def test_all_stages_make_a_student_that_loads(tmp_path, encoder):
     work = ["--work", str(tmp_path)]
-    for stage in (["text"], ["views", "--rooms", "25"], ["teacher", "--steps", "2"], ["scenes", "--rooms", "16"]):
+    for stage in (
+        ["text", "--steps", "2"],
+        ["views", "--rooms", "25"],
+        ["teacher", "--steps", "2"],
+        ["scenes", "--rooms", "16"],
+    ):
         assert cli.main(["train", *stage, *work]) == 0
     assert cli.main(["train", "student", "--steps", "2", *work]) == 0
     student = Student.load(tmp_path / "models" / "student.safetensors", encoder=encoder)

@@ -141,7 +141,7 @@ set_up_dependencies() {
 set_up_package() {
   say "building the ROS messages and the sparse engine, and installing this package"
   pip_install --no-deps --no-build-isolation --editable . || fail "pip could not build this package; see above"
-  (cd / && "$OLDPWD/$VENV/bin/python" -c 'import mllm_for3d_ros.msg, tf2_msgs.msg') ||
+  (cd / && "$OLDPWD/$VENV/bin/python" -c 'import mllm_for3d_ros.action, tf2_msgs.msg, vision_msgs.msg') ||
     fail "the ROS messages were built but cannot be imported; run: make clean && make setup"
 }
 
@@ -174,8 +174,8 @@ main() {
   }
   local package_key
   package_key=$(hash_of requirements.lock pyproject.toml setup.py package.xml tools/rosidl_build.py \
-    tools/engine_build.py mllm_for3d_ros/student/sparse/csrc/* msg/*.msg interfaces/*/msg/*.msg)
-  is_done package "$package_key" && [ -d mllm_for3d_ros/msg ] && [ -e "$ENGINE" ] || {
+    tools/engine_build.py mllm_for3d_ros/student/sparse/csrc/* msg/* srv/* action/* interfaces/*/msg/*)
+  is_done package "$package_key" && [ -d mllm_for3d_ros/action ] && [ -e "$ENGINE" ] || {
     worked=1
     set_up_package
     mark_done package "$package_key"

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from mllm_for3d_ros.answering.region import Region, StudentInRegion
 from mllm_for3d_ros.answering.resolver import Choice, Found, Resolver, counted
 from mllm_for3d_ros.answering.things import floor_height, things_of
 from mllm_for3d_ros.answering.viewpoint import Viewpoint
@@ -126,6 +127,7 @@ class Answerer:
         presence_threshold: float | None = None,
         max_instances: int = 0,
         viewpoint: Viewpoint | np.ndarray | None = None,
+        region: Region | None = None,
     ) -> Mask3D:
         """The answer to one instruction.
 
@@ -140,6 +142,7 @@ class Answerer:
             max_instances: keep only the best so many instances and their voxels; 0 keeps all.
             viewpoint: of whoever asks, in the map frame, for "left of" and "nearest to me": a [4, 4] pose (x forward,
                 z up), or x, y and yaw; see ``Viewpoint.of``.
+            region: only this box is searched, also for what a relation refers to; None searches the whole map.
 
         Raises:
             InstructionError: the instruction is empty, too long or no text.
@@ -156,6 +159,15 @@ class Answerer:
         cloud = scene.cloud
         if isinstance(scene, UnencodedScene):
             return _not_ready(text, cloud, self.min_map_voxels)
+        if region is not None:
+            inside = region.contains(cloud.points)
+            if inside.sum() < self.min_voxels:
+                return _not_observed(text, cloud, int(inside.sum()))
+            found = self._within(inside).answer(
+                scene, text, mask_threshold=threshold, presence_threshold=least, max_instances=max_instances,
+                viewpoint=viewpoint,
+            )  # fmt: skip
+            return replace(found, explanation=f"In the region asked for: {found.explanation}")
         limits = _Limits(threshold, least, max_instances)
         seen_from = None if viewpoint is None else Viewpoint.of(viewpoint)
         query = parse_query(text)
@@ -163,6 +175,11 @@ class Answerer:
         if query is None or chosen is None:
             return self._answer_whole(scene, text, limits)
         return _chosen(text, cloud, query, chosen, limits)
+
+    def _within(self, inside: np.ndarray) -> Answerer:
+        """This answerer, blind to all rows of the map but those of ``inside`` [N] bool."""
+        student = StudentInRegion(self.student, inside)
+        return Answerer(student, min_voxels=self.min_voxels, min_map_voxels=self.min_map_voxels, gap=self.gap)
 
     def _answer_whole(self, scene: EncodedScene, text: str, limits: _Limits) -> Mask3D:
         """The student's answer to the sentence as it stands."""
@@ -215,6 +232,12 @@ def _not_ready(text: str, cloud: SceneCloud, needed: int) -> Mask3D:
     blank = np.zeros(len(cloud), np.float32)
     why = f"The map has {len(cloud)} voxels and needs at least {needed}: show the camera more of the scene."
     return Mask3D(text, Status.NOT_READY, blank, blank > 0, 0.0, 0.0, why, map_version=cloud.version)
+
+
+def _not_observed(text: str, cloud: SceneCloud, voxels: int) -> Mask3D:
+    blank = np.zeros(len(cloud), np.float32)
+    why = f"The region asked for holds {voxels} voxels of the map: show it to the camera, or ask for a larger one."
+    return Mask3D(text, Status.NOT_OBSERVED, blank, blank > 0, 0.0, 0.0, why, map_version=cloud.version)
 
 
 def _no_target(text: str, cloud: SceneCloud, probability: np.ndarray, presence: float, reason: str) -> Mask3D:

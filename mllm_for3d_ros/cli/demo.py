@@ -139,7 +139,7 @@ def _play(args: argparse.Namespace, group: NodeGroup, client: DemoClient, room: 
         "--wait-for-subscribers", "60", "--quiet", "--topics", *TOPICS,
     )  # fmt: skip
     client.wait(lambda: player.status is not None, 60 + 10 * room.frames / args.rate, "playing the bag")
-    names = ("fused", "dropped", "no_camera", "no_pose", "bad_image", "no_depth", "map_full", "failed")
+    names = ("fused", "dropped", "no_camera", "no_pose", "bad_image", "no_depth", "jump", "failed")
     client.wait(
         lambda: sum(client.figure("mapping_node", name) for name in names) >= room.frames, MAP_S, "fusing all frames"
     )

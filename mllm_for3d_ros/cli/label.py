@@ -12,11 +12,15 @@ from typing import TYPE_CHECKING
 from mllm_for3d_ros.cli.arguments import positive_float, positive_int, table
 from mllm_for3d_ros.cli.teacher_arguments import add_teacher_arguments, open_cache, teacher_options
 from mllm_for3d_ros.errors import InstructionError
+from mllm_for3d_ros.labeling.settings import VIEWS
 
 if TYPE_CHECKING:
     from mllm_for3d_ros.labeling.plan import Plan
+    from mllm_for3d_ros.labeling.runner import Listener
     from mllm_for3d_ros.labeling.settings import Asked, LabelJob
     from mllm_for3d_ros.labeling.summary import RunSummary
+    from mllm_for3d_ros.teachers.cache import AnswerCache
+    from mllm_for3d_ros.teachers.options import TeacherOptions
 
 HELP = """Label recordings: each is mapped, a 2D teacher answers every instruction on chosen views, and the
 answers are lifted to one 3D label each.
@@ -43,6 +47,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--overwrite", action="store_true", help="start anew where DIR has labels of these recordings")
     add("--dry-run", action="store_true", help="say what would be done, with an estimate, and do nothing")
     add("--no-report", action="store_true", help="write no pages")
+    add("--rerun", action="store_true", help="also write a Rerun recording of each scene (extra `rerun`)")
+    add(
+        "--ray",
+        nargs="?",
+        const="",
+        metavar="ADDRESS",
+        help="spread the recordings over a Ray cluster; without ADDRESS over the cores of this machine (extra `ray`)",
+    )
     _add_instructions(parser.add_argument_group("instructions, at least one of"))
     _add_settings(parser.add_argument_group("map and views"))
     topics = parser.add_argument_group("topics and frames of bags, found by type and name where not given")
@@ -70,7 +82,7 @@ def _add_instructions(group: argparse._ArgumentGroup) -> None:
 
 def _add_settings(group: argparse._ArgumentGroup) -> None:
     add = group.add_argument
-    add("--views", type=positive_int, default=16, metavar="N", help="views asked for an instruction")
+    add("--views", type=positive_int, default=VIEWS, metavar="N", help="views asked for an instruction")
     add("--key-frames", type=positive_int, default=64, metavar="N", help="candidate views kept a scene")
     add("--voxel-size", type=positive_float, default=0.025, metavar="M", help="edge of a voxel in m")
     add("--max-depth", type=positive_float, default=4.0, metavar="M", help="farther pixels are ignored")
@@ -86,23 +98,39 @@ def _add_settings(group: argparse._ArgumentGroup) -> None:
 def run(args: argparse.Namespace) -> int:
     """Label each recording; one that fails is reported and the others go on."""
     from mllm_for3d_ros.cli.label_output import output
-    from mllm_for3d_ros.labeling.runner import label_recordings
+    from mllm_for3d_ros.report.rerun_recording import require_rerun
     from mllm_for3d_ros.teachers.catalogue import require_proposer
-    from mllm_for3d_ros.teachers.registry import cached_teacher, fingerprint_of
+    from mllm_for3d_ros.teachers.registry import fingerprint_of
 
     if args.propose:
         require_proposer(args.teacher)
+    if args.rerun:
+        require_rerun()
     job, options = _job(args), teacher_options(args)
     if args.dry_run:
         from mllm_for3d_ros.labeling.plan import plan_run
 
         return _say_plan(plan_run(job, str(fingerprint_of(args.teacher, options))), args)
     with open_cache(args) as cache, output(args.quiet, args.json_lines) as shown:
-        summary = label_recordings(
-            job, lambda answered: cached_teacher(args.teacher, options, cache, answered), shown.listener()
-        )
+        summary = _label(args, job, options, cache, shown.listener())
     _say(summary, args)
     return summary.exit_status
+
+
+def _label(
+    args: argparse.Namespace, job: LabelJob, options: TeacherOptions, cache: AnswerCache, listener: Listener
+) -> RunSummary:
+    """Do the job in this process, or on a cluster."""
+    from mllm_for3d_ros.teachers.registry import teacher_source
+
+    source = teacher_source(args.teacher, options)
+    if args.ray is None:
+        from mllm_for3d_ros.labeling.runner import label_recordings
+
+        return label_recordings(job, lambda answered: source.cached(cache, answered), listener)
+    from mllm_for3d_ros.labeling.cluster import Cluster, label_on_cluster
+
+    return label_on_cluster(job, Cluster(args.ray, source, cache.folder, options.device != "cpu"), listener)
 
 
 def asked_by(args: argparse.Namespace) -> tuple[Asked, ...]:
@@ -152,7 +180,9 @@ def _job(args: argparse.Namespace) -> LabelJob:
         args.voxel_size, args.max_depth, args.key_frames, args.part_voxels, LiftSettings(views=args.views), topics
     )
     paths = tuple(find_recordings(args.recordings))
-    return LabelJob(paths, asked_by(args), args.out, settings, args.propose, args.overwrite, not args.no_report)
+    return LabelJob(
+        paths, asked_by(args), args.out, settings, args.propose, args.overwrite, not args.no_report, args.rerun
+    )
 
 
 def _say_plan(plan: Plan, args: argparse.Namespace) -> int:

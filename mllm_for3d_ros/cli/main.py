@@ -43,6 +43,7 @@ VERBS = (
         "export out/label --format coco --out out/coco",
     ),
     Verb("play", "publish a bag's messages on their topics", "play my_bag --rate 2.0"),
+    Verb("doctor", "say what is wrong with machine, topics and TF, and the remedy", "doctor --camera realsense"),
     Verb("rooms", "make recordings of synthetic rooms with ground truth", "rooms make --seed 10000 --out out/room"),
     Verb("train", "train a student from labels, or the shipped models", "train config/student.yaml"),
     Verb("model", "show what a model file is and where it comes from", "model info models/student.safetensors"),

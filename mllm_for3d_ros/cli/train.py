@@ -9,16 +9,17 @@ from mllm_for3d_ros.cli.arguments import positive_int
 
 HELP = "train a student from label stores as a configuration says, or the shipped models on Rooms, stage by stage"
 
-STAGES = ("text", "views", "teacher", "scenes", "student")
+STAGES = ("text", "views", "teacher", "scenes", "student", "put-text")
 _EPILOG = """CONFIG: a YAML or TOML file; config/student.yaml shows every field with its default, see docs/training.md.
 On several GPUs, CPUs or machines: torchrun --nproc-per-node N -m mllm_for3d_ros.cli.main train CONFIG
 
 stages of the shipped models, each goes on where it was interrupted:
-  text     the text head, on the training phrases; prints accuracy on the validation phrases
+  text     the text head and its adapter of the sentence encoder; prints accuracy on the validation phrases
   views    render single views with 2D masks of rooms 0.. (teacher seeds)
   teacher  the compact teacher on those views
   scenes   record rooms 5000.. (student seeds), and lift the teacher's answers to pseudo-labels
   student  the sparse 3D student on those scenes
+  put-text put a text side trained on its own into finished models: from --start into --models
 
 examples:
   mllm-for3d train config/student.yaml
@@ -30,9 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = _EPILOG
-    parser.add_argument(
-        "what", metavar="CONFIG|STAGE", help="a configuration file, or text, views, teacher, scenes, student"
-    )
+    parser.add_argument("what", metavar="CONFIG|STAGE", help=f"a configuration file, or {', '.join(STAGES)}")
     stages = parser.add_argument_group("options of the stages")
     stages.add_argument(
         "--work", type=Path, default=Path("work"), help="folder of data and checkpoints (default: work)"
@@ -40,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     stages.add_argument("--models", type=Path, default=None, help="folder for finished models (default: WORK/models)")
     stages.add_argument("--rooms", type=positive_int, default=None, help="number of rooms (views: 2000, scenes: 320)")
     stages.add_argument(
-        "--steps", type=positive_int, default=None, help="training steps (teacher: 4200, student: 2000)"
+        "--steps", type=positive_int, default=None, help="training steps (text: 550, teacher: 4200, student: 2000)"
     )
     stages.add_argument(
         "--labels",
@@ -82,8 +81,8 @@ def _run_stage(args: argparse.Namespace) -> None:
 
     models = args.models or args.work / "models"
     args.work.mkdir(parents=True, exist_ok=True)
-    if args.what == "text":
-        print(training.train_text(args.work, args.seed, args.start))
+    if args.what in ("text", "put-text"):
+        _run_text_stage(args, models)
     elif args.what == "views":
         training.render_views(args.work, args.rooms or 2000, args.workers)
     elif args.what == "teacher":
@@ -92,3 +91,27 @@ def _run_stage(args: argparse.Namespace) -> None:
         training.make_scenes(args.work, models, args.rooms or 320, args.workers, args.labels)
     else:
         training.train_student(args.work, models, args.steps or 2000, args.seed, args.start, args.labels)
+
+
+def _run_text_stage(args: argparse.Namespace, models: Path) -> None:
+    from tqdm import tqdm
+
+    from mllm_for3d_ros.errors import CheckpointError
+    from mllm_for3d_ros.language.adapter_training import AdapterSettings
+    from mllm_for3d_ros.text_training import put_text, train_text
+
+    if args.what == "put-text":
+        if args.start is None:
+            raise CheckpointError("put-text needs --start, the folder of the finished models")
+        for path in put_text(args.work, args.start, models):
+            print(f"wrote {path} and its card")
+        return
+    settings = AdapterSettings(steps=args.steps or AdapterSettings.steps, seed=args.seed)
+    with tqdm(total=settings.steps, desc="text", unit="step") as bar:
+
+        def show(step: int, loss: float) -> None:
+            bar.set_postfix_str(f"loss {loss:.3f}", refresh=False)
+            bar.update(step - bar.n)
+
+        figures = train_text(args.work, settings, args.start, show)
+    print(figures)

@@ -42,10 +42,10 @@ class TextClasses:
             CheckpointError: a file is missing, damaged or does not fit.
         """
         path = checkpoint or models_dir() / CHECKPOINT
-        tensors, _ = load_checkpoint(path, "student")
+        tensors, card = load_checkpoint(path, "student")
         head = TextHead.shaped_like(tensors, "projector.")
         fill_module(head, tensors, "projector.", path)
-        return cls(head, SentenceEncoder.load())
+        return cls(head, SentenceEncoder.of_checkpoint(path, card))
 
     def index(self, text: str) -> int | None:
         """Index of the class that ``text`` means, None for a thing outside the vocabulary."""

@@ -34,7 +34,7 @@ def text_accuracy(head: TextHead, encoder: SentenceEncoder) -> dict[str, float]:
 def measure_text(checkpoint: Path | None = None) -> dict[str, float]:
     """``text_accuracy`` of the head in a teacher checkpoint (None: the shipped one)."""
     path = checkpoint or models_dir() / CHECKPOINT
-    tensors, _ = load_checkpoint(path, "teacher")
+    tensors, card = load_checkpoint(path, "teacher")
     head = TextHead.shaped_like(tensors, "text_head.").eval()
     fill_module(head, tensors, "text_head.", path)
-    return text_accuracy(head, SentenceEncoder.load())
+    return text_accuracy(head, SentenceEncoder.of_checkpoint(path, card))

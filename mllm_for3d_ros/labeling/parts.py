@@ -50,9 +50,11 @@ def map_parts(
         read(count)
         unit.look(frame)
         if len(volume) >= settings.part_voxels:
-            yield MappedPart(Part(number, first, count - 1 - first), volume.snapshot(), keys.frames)
+            part = MappedPart(Part(number, first, count - 1 - first), volume.snapshot(), keys.frames)
             number, first = number + 1, count - 1
-            volume, keys = _empty(settings), KeyFrames(settings.key_frames)
+            volume, keys = _empty(settings), KeyFrames(settings.key_frames)  # so that the map is gone while it is used
+            yield part
+            del part
         known = finished.get(number)
         if known is not None:
             if count >= known.first_frame + known.frames:
@@ -61,7 +63,9 @@ def map_parts(
         volume.integrate(frame)
         keys.add(frame)
     if len(volume):
-        yield MappedPart(Part(number, first, count - first), volume.snapshot(), keys.frames)
+        part = MappedPart(Part(number, first, count - first), volume.snapshot(), keys.frames)
+        del volume, keys
+        yield part
     elif number == 1:
         raise RecordingError(
             f"{recording.source} gave an empty map: no depth between {volume.min_depth:g} and {settings.max_depth:g} m "

@@ -8,18 +8,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from mllm_for3d_ros.errors import MLLMFor3DError
 from mllm_for3d_ros.files import write_whole
-from mllm_for3d_ros.labeling.label_recording import RecordingRun, label_recording
-from mllm_for3d_ros.labeling.progress import Cancelled, Progress, Stage, Tracker
-from mllm_for3d_ros.labeling.proposals import Proposals
+from mllm_for3d_ros.labeling.bags import Bag, Labeller, MakeTeacher, OneByOne, Outcome, bags_of
+from mllm_for3d_ros.labeling.progress import Cancelled, Progress, Stage
 from mllm_for3d_ros.labeling.settings import LabelJob
-from mllm_for3d_ros.labeling.stores import delete_stores, locked
+from mllm_for3d_ros.labeling.stores import locked
 from mllm_for3d_ros.labeling.summary import CANCELLED, FINISHED, RUN_FILE, RunSummary, add_up
 from mllm_for3d_ros.recording.bag_reader import DAMAGED
-from mllm_for3d_ros.recording.find import store_names
-from mllm_for3d_ros.recording.reader import open_recording
-from mllm_for3d_ros.teachers.cache import CachedTeacher
 
 
 @dataclass(frozen=True)
@@ -33,7 +28,7 @@ class Listener:
 
 def label_recordings(
     job: LabelJob,
-    make_teacher: Callable[[Callable[[int], None]], CachedTeacher],
+    make_teacher: MakeTeacher,
     listener: Listener | None = None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> RunSummary:
@@ -49,105 +44,85 @@ def label_recordings(
         LabelStoreError: another run is writing to the same folder.
         TeacherError, CheckpointError, CacheError: the teacher's name or weights, or the cache, cannot be used.
     """
+    told = listener or Listener()
+    return run_job(job, lambda: OneByOne(job, make_teacher, told.progress, cancelled), told)
+
+
+def run_job(job: LabelJob, make_labeller: Callable[[], Labeller], listener: Listener) -> RunSummary:
+    """Let a labeller do a job, and write what came of it; see ``label_recordings``, which does so in this process."""
     with locked(job.out):
-        return _Run(job, make_teacher, listener or Listener(), cancelled).run()
+        return _Run(job, make_labeller, listener).run()
 
 
 class _Run:
     """The state of a run."""
 
-    def __init__(
-        self,
-        job: LabelJob,
-        make_teacher: Callable[[Callable[[int], None]], CachedTeacher],
-        listener: Listener,
-        cancelled: Callable[[], bool],
-    ) -> None:
+    def __init__(self, job: LabelJob, make_labeller: Callable[[], Labeller], listener: Listener) -> None:
         self._job, self._listener, self._start = job, listener, time.perf_counter()
-        self._tracker = Tracker(len(job.recordings), listener.progress, cancelled)
-        self._teacher = teacher = make_teacher(self._tracker.answered)
-        self._tracker.calls = lambda: (teacher.teacher_calls, teacher.cache_hits)
-        self._proposals = Proposals(teacher, job.propose) if job.propose else None
-        self._scenes: list[RecordingRun] = []
-        self._failed: dict[str, str] = {}
-        self._warnings: list[str] = []
+        self._labeller = make_labeller()
+        self._outcomes: dict[int, Outcome] = {}
 
     def run(self) -> RunSummary:
-        """Label one recording after the other."""
+        """Label, report, and write run.json."""
         status = FINISHED
         try:
-            for index, (path, name) in enumerate(
-                zip(self._job.recordings, store_names(self._job.recordings), strict=True)
-            ):
-                self._tracker.begin(name, index)
-                self._one(path, self._job.out / name)
+            for bag, outcome in self._labeller.outcomes():
+                self._outcomes[bag.index] = outcome
+                self._tell(bag, outcome)
         except (Cancelled, KeyboardInterrupt) as stop:
             status = CANCELLED
             if isinstance(stop, KeyboardInterrupt):
                 self._write(self._summary(status))
                 raise
         summary = self._summary(status)
-        if self._job.report and status == FINISHED and self._scenes:
+        if (self._job.report or self._job.rerun) and status == FINISHED and summary.scenes:
             summary = self._report(summary)
         self._write(summary)
         return summary
 
-    def _one(self, path: Path, folder: Path) -> None:
-        if self._job.overwrite:
-            delete_stores(folder)
-        try:
-            scene = label_recording(
-                path,
-                lambda: open_recording(path, **self._job.settings.topics),
-                self._job.asked,
-                self._teacher,
-                folder,
-                self._job.settings,
-                self._tracker,
-                self._proposals,
-            )
-        except MLLMFor3DError as error:
-            self._give_up(path, str(error))
-        except (OSError, ValueError, LookupError, ArithmeticError) as error:
-            # What damaged bytes still do to code that expects a sound file; the other recordings go on.
-            self._give_up(path, f"unexpected {type(error).__name__}: {' '.join(str(error).split())}")
-        else:
-            self._scenes.append(scene)
-            for reason, count in scene.left_out.items():
-                if reason.startswith(DAMAGED):
-                    self._warn(path, f"left out {count} x {reason}")
-
-    def _give_up(self, path: Path, reason: str) -> None:
-        self._failed[str(path)] = reason
-        self._listener.failed(path, reason)
-
-    def _warn(self, path: Path, text: str) -> None:
-        self._warnings.append(f"{path}: {text}")
-        self._listener.warned(path, text)
+    def _tell(self, bag: Bag, outcome: Outcome) -> None:
+        if outcome.failure:
+            self._listener.failed(bag.path, outcome.failure)
+        for text in _damage(outcome):
+            self._listener.warned(bag.path, text)
 
     def _report(self, summary: RunSummary) -> RunSummary:
-        from mllm_for3d_ros.report.run_page import write_report
+        """Write pages and recordings, as the job says."""
+        from mllm_for3d_ros.report.rerun_recording import write_recordings
+        from mllm_for3d_ros.report.run_page import SCENE_PAGES, write_report
 
-        self._tracker.stage(Stage.REPORTING)
+        self._listener.progress(replace(self._labeller.now(), stage=Stage.REPORTING))
         start = time.perf_counter()
-        page = write_report(self._job.out, summary)
+        page = write_report(self._job.out, summary) if self._job.report else None
+        if self._job.rerun:
+            write_recordings(self._job.out / SCENE_PAGES, summary)
         stages = {**summary.stages, "report": round(time.perf_counter() - start, 4)}
         seconds = round(time.perf_counter() - self._start, 4)
-        return replace(summary, stages=stages, seconds=seconds, report=str(page))
+        return replace(summary, stages=stages, seconds=seconds, report=str(page) if page else None)
 
     def _summary(self, status: str) -> RunSummary:
+        """Recordings in the order of the job, in whichever they were finished."""
+        known = [(bag.path, self._outcomes[bag.index]) for bag in bags_of(self._job) if bag.index in self._outcomes]
+        scenes = tuple(outcome.run for _, outcome in known if outcome.run is not None)
+        spent = self._labeller.spent()
         return RunSummary(
             status,
-            str(self._teacher.fingerprint),
-            self._teacher.teacher_calls,
-            self._teacher.cache_hits,
+            self._labeller.teacher,
+            spent.teacher_calls,
+            spent.cache_hits,
             round(time.perf_counter() - self._start, 4),
-            add_up(self._scenes, round(self._teacher.teacher_seconds, 4)),
-            tuple(self._scenes),
-            dict(self._failed),
-            tuple(self._warnings),
+            add_up(scenes, round(spent.teacher_seconds, 4)),
+            scenes,
+            {str(path): outcome.failure for path, outcome in known if outcome.failure},
+            tuple(f"{path}: {text}" for path, outcome in known for text in _damage(outcome)),
         )
 
     def _write(self, summary: RunSummary) -> None:
         content = json.dumps(summary.as_json(), indent=1, ensure_ascii=False) + "\n"
         write_whole(self._job.out / RUN_FILE, content.encode("utf-8"))
+
+
+def _damage(outcome: Outcome) -> list[str]:
+    """A line for each kind of damage that was left out of a recording."""
+    left_out = outcome.run.left_out if outcome.run is not None else {}
+    return [f"left out {count} x {reason}" for reason, count in left_out.items() if reason.startswith(DAMAGED)]

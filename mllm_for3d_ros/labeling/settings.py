@@ -8,6 +8,9 @@ from typing import Any
 
 from mllm_for3d_ros.lifting.settings import LiftSettings
 
+VIEWS = 16
+"""Asked for an instruction at most, unless told otherwise."""
+
 
 @dataclass(frozen=True)
 class LabelSettings:
@@ -22,7 +25,7 @@ class LabelSettings:
     max_depth: float = 4.0
     key_frames: int = 64
     part_voxels: int = 500_000
-    lifting: LiftSettings = field(default_factory=LiftSettings)
+    lifting: LiftSettings = field(default_factory=lambda: LiftSettings(views=VIEWS))
     topics: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -48,7 +51,7 @@ class LabelJob:
 
     recordings: paths of bags and folders. asked: instructions for all of them. out: folder of the stores.
     propose: so many more for each scene, from the teacher. overwrite: start anew where there are labels.
-    report: write pages.
+    report: write pages. rerun: write Rerun recordings.
     """
 
     recordings: tuple[Path, ...]
@@ -58,3 +61,4 @@ class LabelJob:
     propose: int = 0
     overwrite: bool = False
     report: bool = True
+    rerun: bool = False

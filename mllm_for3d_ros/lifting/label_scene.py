@@ -158,10 +158,9 @@ def lift_features(scene: LiftScene, maps: Iterable[tuple[int, np.ndarray]]) -> t
     for index, feature_map in maps:
         if not total.shape[1]:
             total = np.zeros((len(scene), len(feature_map)), np.float32)
-        view = scene.visibility[index]
-        rows = view.v * feature_map.shape[1] // view.size[0]
-        columns = view.u * feature_map.shape[2] // view.size[1]
-        total[view.indices] += feature_map[:, rows, columns].T
+        view, (height, width) = scene.visibility[index], feature_map.shape[1:]
+        cells = view.v * height // view.size[0] * width + view.u * width // view.size[1]
+        total[view.indices] += feature_map.reshape(len(feature_map), -1).T.copy()[cells]
         seen[view.indices] += 1
     total /= np.maximum(seen, 1)[:, None]
     return total, seen

@@ -60,7 +60,8 @@ def lift(
     if found is not None:
         total = np.where(total > 0, total + np.float32(DOUBT), 0)
     probability = on_superpoints(asked, votes, total) if steps.superpoints else on_points(votes, total)
-    trust = _confidence(asked, probability, point_votes(asked, sampled, weights)[1], steps.superpoints)
+    looks = point_votes(asked, [None] * len(sampled), weights)[1]
+    trust = _confidence(asked, probability, looks, steps.superpoints)
     presence = strongest(probability)
     if found is not None:
         probability = np.minimum(probability, found.chances[asked.pieces.labels]).astype(np.float32)

@@ -50,15 +50,23 @@ class LiftScene:
         """[V, S] float32: sums over the superpoints' points of what ``sampled`` [M] gives each view's points."""
         return self._sums(sampled)
 
+    @cached_property
+    def pieces_seen(self) -> tuple[np.ndarray, ...]:
+        """Of each view, [M] int32 superpoints of the points that it sees."""
+        return tuple(self.pieces.labels[view.indices] for view in self.visibility)
+
     def of(self, views: Sequence[int]) -> LiftScene:
         """The same scene with some of its views only."""
-        return replace(self, visibility=tuple(self.visibility[i] for i in views))
+        part, rows = replace(self, visibility=tuple(self.visibility[i] for i in views)), list(views)
+        seen = tuple(self.pieces_seen[i] for i in rows)
+        vars(part).update(seen=self.seen[rows], shares=self.shares[rows], pieces_seen=seen)  # not worked out anew
+        return part
 
     def _sums(self, values: Sequence[np.ndarray | None]) -> np.ndarray:
         table = np.zeros((len(self.visibility), len(self.pieces)), np.float32)
-        for row, view, value in zip(table, self.visibility, values, strict=True):
+        for row, seen, value in zip(table, self.pieces_seen, values, strict=True):
             if value is not None:
-                row[:] = np.bincount(self.pieces.labels[view.indices], value, minlength=len(row))
+                row[:] = np.bincount(seen, value, minlength=len(row))
         return table
 
 

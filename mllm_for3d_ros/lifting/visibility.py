@@ -31,7 +31,7 @@ class Visibility:
 
     def sample(self, image: np.ndarray) -> np.ndarray:
         """[M] values of ``image`` [H, W] at the points' pixels."""
-        return image[self.v, self.u]
+        return image.take(self.v * np.int32(self.size[1]) + self.u)
 
 
 def see(

@@ -20,9 +20,9 @@ cells are trusted more and more against their mean: it may hold two objects."""
 
 
 def sample_masks(scene: LiftScene, answers: Sequence[ViewAnswer]) -> list[np.ndarray | None]:
-    """[M] mask of each view at the points that it sees, clipped to 0..1; None for views that abstain."""
+    """[M] mask of each view at the points that it sees, clipped to 0..1, NaN to 0; None for views that abstain."""
     return [
-        None if answer.abstained is not None else np.clip(np.nan_to_num(view.sample(answer.mask)), 0.0, 1.0)
+        None if answer.abstained is not None else np.fmin(np.fmax(view.sample(answer.mask), 0), 1)
         for view, answer in zip(scene.visibility, answers, strict=True)
     ]
 
@@ -41,10 +41,10 @@ def point_votes(
         votes, total [N] float32.
     """
     votes, total = np.zeros(len(scene), np.float32), np.zeros(len(scene), np.float32)
-    for view, masks, weight in zip(scene.visibility, sampled, weights, strict=True):
+    for view, seen, masks, weight in zip(scene.visibility, scene.pieces_seen, sampled, weights, strict=True):
         if not np.any(weight):
             continue
-        own = weight if np.ndim(weight) == 0 else weight[scene.pieces.labels[view.indices]].astype(np.float32)
+        own = weight if np.ndim(weight) == 0 else weight.astype(np.float32)[seen]
         total[view.indices] += own
         if masks is not None:
             votes[view.indices] += own * masks

@@ -11,10 +11,7 @@ from builtin_interfaces.msg import Duration, Time
 from sensor_msgs.msg import Image, PointCloud2, PointField
 from std_msgs.msg import Header
 
-from mllm_for3d_ros.errors import RecordingError
-from mllm_for3d_ros.recording.images import decode_color, decode_depth
-from mllm_for3d_ros.scene.point_cloud2 import pack_columns, unpack_points
-from mllm_for3d_ros.types import Frame, Intrinsics
+from mllm_for3d_ros.scene.point_cloud2 import fields_of, pack_columns, unpack_points
 
 NANOSECONDS = 1_000_000_000
 _MAX_SECONDS = 2**31 - 1
@@ -59,25 +56,14 @@ def image_message(pixels: np.ndarray, encoding: str, header: Header) -> Image:
     return message
 
 
-def frame_from_messages(color: Any, depth: Any, camera: Intrinsics, camera_to_world: np.ndarray) -> Frame:
-    """A Frame of a colour and a depth Image.
-
-    Raises:
-        RecordingError: an encoding is not supported, data is missing, or sizes do not match.
-    """
-    rgb, metres = decode_color(color), decode_depth(depth)
-    for name, image in (("colour", rgb), ("depth", metres)):
-        if image.shape[:2] != (camera.height, camera.width):
-            raise RecordingError(
-                f"sizes do not match: the {name} image is {image.shape[1]}x{image.shape[0]} but camera_info says "
-                f"{camera.width}x{camera.height}; use depth aligned to colour and the camera_info of colour"
-            )
-    return Frame(stamp_ns(color.header.stamp), rgb, metres, camera, camera_to_world)
-
-
 def cloud_message(columns: Mapping[str, np.ndarray], frame_id: str, nanoseconds: int) -> PointCloud2:
     """Unorganised PointCloud2 of columns [N], packed in their order without padding."""
-    records, packed = pack_columns(columns)
+    return records_message(pack_columns(columns)[0], frame_id, nanoseconds)
+
+
+def records_message(records: np.ndarray, frame_id: str, nanoseconds: int) -> PointCloud2:
+    """Unorganised PointCloud2 of structured records [N]."""
+    packed = fields_of(records.dtype)
     fields = [PointField(name=f.name, offset=f.offset, datatype=f.datatype, count=f.count) for f in packed]
     message = PointCloud2(header=header_message(frame_id, nanoseconds), height=1, width=len(records), fields=fields)
     message.point_step, message.row_step, message.is_dense = records.itemsize, records.nbytes, True

@@ -96,7 +96,8 @@ class DemoClient:
 
     def _take_diagnostics(self, message: DiagnosticArray) -> None:
         for status in message.status:
-            name = status.name.rsplit("/", 1)[-1]
+            node, _, part = status.name.partition(": ")
+            name = node.rsplit("/", 1)[-1] + (f": {part}" if part else "")
             self.figures[name] = {v.key: v.value for v in status.values} | {"message": status.message}
 
     def figure(self, node: str, name: str) -> int:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
+
+import numpy as np
 
 from mllm_for3d_ros.nodes.conversion import cloud_columns, stamp_ns
 from mllm_for3d_ros.nodes.worker import Worker
@@ -16,27 +18,42 @@ from mllm_for3d_ros.types import SceneCloud
 
 @dataclass(frozen=True)
 class EncodedMap:
-    """A map that instructions can be answered on: the answerer's scene, and the cloud it was made from."""
+    """A map that instructions can be answered on.
+
+    scene: the answerer's. cloud: what it was made from. stamp_ns: of its newest observation. seconds: that
+    unpacking and encoding took.
+    """
 
     scene: Any
     cloud: SceneCloud
     stamp_ns: int
     seconds: float
 
+    @property
+    def version(self) -> int:
+        """Grows within an epoch."""
+        return self.cloud.version
+
 
 class EpochCounter:
-    """Names the lives of a map: a new one begins when it is empty, goes back in time, or changes its frame."""
+    """Names the lives of a map.
+
+    Our mapper says it itself, in the field ``epoch`` of each point. The map of another begins a new one when it is
+    empty, goes back in time, or changes its frame.
+    """
 
     def __init__(self) -> None:
         self._last: tuple[str, int, bool] | None = None
         self._epoch = ""
 
-    def epoch(self, frame_id: str, stamp: int, empty: bool) -> str:
-        """The epoch of a map message."""
-        last = self._last
-        if last is None or last[0] != frame_id or stamp < last[1] or (empty and not last[2]):
-            self._epoch = uuid.uuid4().hex[:16]
+    def epoch(self, frame_id: str, stamp: int, columns: Mapping[str, np.ndarray]) -> str:
+        """The epoch of a map message with these columns."""
+        said, empty, last = columns.get("epoch"), not len(columns.get("x", ())), self._last
         self._last = frame_id, stamp, empty
+        if said is not None and len(said):
+            return f"{int(said[0]):08x}"
+        if last is None or last[0] != frame_id or stamp < last[1] or (empty and not last[2]):
+            self._epoch = uuid.uuid4().hex[:8]
         return self._epoch
 
 
@@ -45,6 +62,7 @@ class MapKeeper:
 
     The version of a map is the stamp of its message in ns, which by convention is that of its newest
     observation: any mapper's cloud has it, and whoever holds an image can ask for a map that includes it.
+    Where a map changes without a newer stamp, it is one more than the version before.
 
     Args:
         encode: the answerer's; it gets the map, and the scene of the version before (None: there is none).
@@ -84,14 +102,22 @@ class MapKeeper:
 
     def _take(self, message: Any) -> None:
         started = time.perf_counter()
-        stamp = stamp_ns(message.header.stamp)
+        frame_id, stamp = message.header.frame_id, stamp_ns(message.header.stamp)
         columns = cloud_columns(message)
-        empty = int(message.width) * int(message.height) == 0
-        epoch = self._epochs.epoch(message.header.frame_id, stamp, empty)
-        if empty:
+        epoch = self._epochs.epoch(frame_id, stamp, columns)
+        if int(message.width) * int(message.height) == 0:
             self._current = None
         else:
-            cloud = scene_cloud(columns, self._voxel_size, CloudIdentity(message.header.frame_id, stamp, stamp, epoch))
+            cloud = scene_cloud(columns, self._voxel_size, CloudIdentity(frame_id, stamp, stamp, epoch))
+            cloud = replace(cloud, version=self._version(cloud))
             scene = self._encode(cloud, None if self._current is None else self._current.scene)
             self._current = EncodedMap(scene, cloud, stamp, time.perf_counter() - started)
         self._on_change(self._current)
+
+    def _version(self, cloud: SceneCloud) -> int:
+        """The version of a cloud that has its stamp for one."""
+        last = None if self._current is None else self._current.cloud
+        if last is None or last.epoch != cloud.epoch or cloud.version > last.version:
+            return cloud.version
+        same = np.array_equal(last.points, cloud.points) and np.array_equal(last.colors, cloud.colors)
+        return last.version + (not same)

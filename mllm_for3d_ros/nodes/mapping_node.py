@@ -1,213 +1,168 @@
-"""RGB-D images and /tf in, the fused voxel map out. Topics and parameters: docs/nodes.md."""
+"""RGB-D images and poses in, the fused voxel map out. Topics, services and parameters: docs/nodes.md."""
 
 from __future__ import annotations
 
+import math
 import sys
-import threading
-import time
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rclpy.node import Node
-from sensor_msgs.msg import CameraInfo, Image, PointCloud2
-from std_srvs.srv import Trigger
+from sensor_msgs.msg import PointCloud2
 
-from mllm_for3d_ros.errors import RecordingError
-from mllm_for3d_ros.nodes import pairing
-from mllm_for3d_ros.nodes.conversion import cloud_message, frame_from_messages, stamp_ns
-from mllm_for3d_ros.nodes.diagnostics import Diagnostics
-from mllm_for3d_ros.nodes.latched import LatchedWhenHeard
-from mllm_for3d_ros.nodes.parameters import Parameter, declare, qos
+from mllm_for3d_ros.nodes import mapping_parameters
+from mllm_for3d_ros.nodes.conversion import records_message
+from mllm_for3d_ros.nodes.diagnostics import Part
+from mllm_for3d_ros.nodes.image_inputs import ImageInputs
+from mllm_for3d_ros.nodes.inputs.continuity import Continuity, Limits
+from mllm_for3d_ros.nodes.inputs.frame_reader import Robot
+from mllm_for3d_ros.nodes.inputs.pairs import Pair
+from mllm_for3d_ros.nodes.inputs.self_filter import read_mask
+from mllm_for3d_ros.nodes.managed_node import ManagedNode
+from mllm_for3d_ros.nodes.map_services import MapServices
+from mllm_for3d_ros.nodes.mapper import Mapper, Settings
+from mllm_for3d_ros.nodes.parameters import LATCHED
 from mllm_for3d_ros.nodes.runner import run_node
-from mllm_for3d_ros.nodes.speaker import Speaker
-from mllm_for3d_ros.nodes.transforms import TransformListener
-from mllm_for3d_ros.nodes.watchdog import Watchdog, steady_timer
+from mllm_for3d_ros.nodes.stage_times import StageTimes
+from mllm_for3d_ros.nodes.timers import steady_timer
+from mllm_for3d_ros.nodes.watchdog import Watchdog
 from mllm_for3d_ros.nodes.worker import Worker
-from mllm_for3d_ros.recording.images import decode_camera_info
-from mllm_for3d_ros.recording.tf import TransformUnavailable
-from mllm_for3d_ros.scene.map_cloud import map_columns
+from mllm_for3d_ros.scene.map_file import MapFolder
 from mllm_for3d_ros.scene.voxel_map import VoxelMap, warm_up
-from mllm_for3d_ros.types import Intrinsics, SceneCloud
-
-RELIABILITIES = ("best_effort", "reliable")
-PARAMETERS = (
-    Parameter("voxel_size", 0.025, "Edge of a map voxel, m", 0.005, 1.0),
-    Parameter("min_depth", 0.1, "Nearer depth is ignored, m", 0.0, 10.0),
-    Parameter("max_depth", 4.0, "Farther depth is ignored, m", 0.1, 50.0),
-    Parameter("max_voxels", 4_000_000, "Images are no longer fused once the map has this many voxels", 1000, 10**8),
-    Parameter("map_frame", "map", "Fixed frame that the map is built in (REP-105)"),
-    Parameter("camera_frame", "", "Optical frame of the images; empty: the frame_id of the colour image"),
-    Parameter("publish_rate_hz", 2.0, "How often ~/map/points is published while it changes, Hz", 0.01, 30.0),
-    Parameter("queue_size", 30, "Image pairs that may wait to be fused; the oldest are dropped first", 1, 1000),
-    Parameter("approx_sync_max_interval", 0.02, "Stamps of colour and depth may differ by this, s", 0.0, 1.0),
-    Parameter("pose_timeout", 1.0, "How long an image waits for its pose and camera_info, s", 0.0, 10.0),
-    Parameter("image_reliability", "best_effort", "QoS reliability of images and camera_info", choices=RELIABILITIES),
-    Parameter("image_depth", 10, "QoS depth of images and camera_info, messages", 1, 1000),
-    Parameter("warn_period", 5.0, "Seconds between two warnings of one kind", 0.1, 3600.0),
-    Parameter("silent_after", 5.0, "Seconds without an input that are worth a warning", 0.5, 3600.0),
-)
+from mllm_for3d_ros.scene.voxel_rows import voxels_within
 
 
-class MappingNode(Node):
-    """Fuses posed RGB-D images into a voxel map; callbacks enqueue, one thread does the work.
+class MappingNode(ManagedNode):
+    """Fuses posed RGB-D images into a voxel map; callbacks enqueue, one thread fuses, another publishes.
+
+    The map lives from configuration to cleanup, the inputs while the node is active.
 
     Raises:
         ParameterError: a parameter makes no sense.
     """
 
     def __init__(self, **arguments: Any) -> None:
-        super().__init__("mapping_node", **arguments)
-        self._p: dict[str, Any] = declare(self, PARAMETERS)
+        super().__init__("mapping_node", mapping_parameters.PARAMETERS, **arguments)
+
+    def contradiction(self, values: Mapping[str, Any]) -> str:
+        """See ``ManagedNode``."""
+        return mapping_parameters.contradiction(values)
+
+    def configure(self, scope: ExitStack) -> None:
+        """Make an empty map, its topic and its services."""
+        p = self.parameters
         self._map = VoxelMap(
-            self._p["voxel_size"], self._p["min_depth"], self._p["max_depth"], frame_id=self._p["map_frame"]
-        )
+            p["voxel_size"], p["min_depth"], p["max_depth"], frame_id=p["map_frame"],
+            max_voxels=voxels_within(p["memory_budget_mib"]), drop_farthest=p["drop"] == "farthest",
+        )  # fmt: skip
         warm_up()
-        self._speaker = Speaker(self.get_logger().warning, self._p["warn_period"])
-        self._counts: Counter[str] = Counter()
-        self._newest = 0
-        self._camera: Intrinsics | None = None
-        self._camera_known = threading.Condition()
-        self._pairs = pairing.StampPairing(round(self._p["approx_sync_max_interval"] * 1e9), self._p["queue_size"])
-        self._worker: Worker[tuple[Image, Image]] = Worker(
-            "fusion", self._fuse, lambda error: self._skip("failed", error), self._p["queue_size"]
+        mask, frame = p["self_filter_mask"], p["self_filter_frame"]
+        self._robot = Robot(
+            read_mask(Path(mask).expanduser()) if mask else None,
+            np.array(p["self_filter_box"]).reshape(2, 3) if frame else None,
+            frame,
         )
+        self._output = self.create_publisher(PointCloud2, "~/map/points", LATCHED)
         self._published: tuple[int, str] | None = None
-        self._output = LatchedWhenHeard(self, PointCloud2, "~/map/points")
-        self.create_service(Trigger, "~/map/reset", self._reset)
-        self._subscribe()
-        self._timer = steady_timer(self, 1.0 / self._p["publish_rate_hz"], self._publish)
-        self._diagnostics = Diagnostics(self, self.figures, lambda: self._watchdog.problems)
+        self._mapper: Mapper | None = None
+        MapServices(self, self._map, MapFolder(Path(p["map_folder"])), self._map_replaced)
+
+    def activate(self, scope: ExitStack) -> None:
+        """Subscribe to the inputs and start the threads."""
+        p = self.parameters
+        self._watchdog = Watchdog(self, self.speaker, p["silent_after"])
+        self._inputs = ImageInputs(self, self._watchdog, p["queue_size"], self._take)
+        self._mapper = mapper = self._make_mapper()
+        self._fusion = Worker("fusion", mapper.take, mapper.failed, p["queue_size"])
+        self._publishing = Worker("map publisher", self._publish, self._publishing_failed)
+        for part in (self._publishing, self._fusion, self._inputs):  # ended from the last one on
+            scope.callback(part.close)
+        steady_timer(self, 1.0 / p["publish_rate_hz"], self._publish_if_heard)
         self.get_logger().info(
-            f"ready: voxels of {self._map.voxel_size} m in frame {self._map.frame_id!r}, colour from "
-            f"{self.resolve_topic_name('rgb/image_raw')}, depth from {self.resolve_topic_name('depth/image_raw')}"
+            f"active: voxels of {self._map.voxel_size} m in frame {self._map.frame_id!r}, "
+            + ", ".join(f"{entry.name} from {entry.topic}" for entry in self._watchdog.inputs)
         )
 
-    def _subscribe(self) -> None:
-        self._transforms = TransformListener(self)
-        self._watchdog = Watchdog(self, self._speaker, self._p["silent_after"])
-        profile = qos(self._p["image_reliability"], "volatile", self._p["image_depth"])
-        self._watchdog.subscribe(CameraInfo, "camera_info", self._take_camera, profile)
-        self._watchdog.subscribe(Image, "rgb/image_raw", lambda m: self._take_image(pairing.COLOR, m), profile)
-        self._watchdog.subscribe(Image, "depth/image_raw", lambda m: self._take_image(pairing.DEPTH, m), profile)
+    def _make_mapper(self) -> Mapper:
+        p = self.parameters
+        limits = Limits(p["relocalisation_distance"], math.radians(p["relocalisation_angle"]), p["max_camera_speed"])
+        stages = StageTimes()
+        return Mapper(
+            self._map, self._inputs.reader(self._robot, stages), self._inputs.transforms,
+            Continuity(limits), self._settings(), self.speaker, stages,
+        )  # fmt: skip
 
-    def _take_camera(self, message: CameraInfo) -> None:
-        try:
-            camera = decode_camera_info(message)
-        except RecordingError as error:
-            self._speaker.error("camera_info", error)
+    def _settings(self) -> Settings:
+        names = ("map_frame", "camera_frame", "odometry_frame", "pose_timeout", "decay_period", "decay_looks")
+        return Settings(**{name: self.parameters[name] for name in names})
+
+    def parameters_changed(self, names: set[str]) -> None:
+        """See ``ManagedNode``."""
+        super().parameters_changed(names)
+        if self.state == "unconfigured":
             return
-        if camera != self._camera:
-            with self._camera_known:
-                self._camera = camera
-                self._camera_known.notify_all()
+        self._map.min_depth, self._map.max_depth = self.parameters["min_depth"], self.parameters["max_depth"]
+        if self._mapper is not None:
+            self._mapper.settings = self._settings()
+            self._watchdog.silent_after_s = self.parameters["silent_after"]
 
-    def _take_image(self, side: int, message: Image) -> None:
-        self._counts["color" if side == pairing.COLOR else "depth"] += 1
-        pair = self._pairs.add(side, stamp_ns(message.header.stamp), message)
-        if pair is not None:
-            self._counts["paired"] += 1
-            if not self._worker.offer(pair):
-                self._speaker.warn(
-                    "dropped",
-                    f"images come faster than they are fused: the oldest of {self._p['queue_size']} waiting was "
-                    "dropped; lower the rate or resolution, or raise queue_size for short bursts",
-                )
-        elif self._pairs.unpaired and self._pairs.nearest_miss_ns is not None:
-            self._speaker.warn(
-                "unpaired",
-                f"colour and depth do not pair: nearest stamps differ by {self._pairs.nearest_miss_ns * 1e-9:.3f} s, "
-                f"more than approx_sync_max_interval ({self._p['approx_sync_max_interval']} s); "
-                "raise it or sync the camera",
+    def _take(self, pair: Pair) -> None:
+        if not self._fusion.offer(pair):
+            self.speaker.warn(
+                "dropped",
+                f"images come faster than they are fused, or wait for poses: the oldest of "
+                f"{self.parameters['queue_size']} waiting was dropped; lower the rate or resolution, or raise "
+                "queue_size for short bursts",
             )
 
-    def _fuse(self, pair: tuple[Image, Image]) -> None:
-        """Fuse one pair of images; runs in the worker's thread."""
-        color, depth = pair
-        frame_id = self._p["camera_frame"] or color.header.frame_id
-        camera = self._wait_for_camera()
-        if camera is None:
-            return self._skip("no_camera", RecordingError("no valid camera_info yet: images cannot be used without it"))
-        if len(self._map) >= self._p["max_voxels"]:
-            reason = f"the map is full ({len(self._map)} voxels): call ~/map/reset or raise max_voxels"
-            return self._skip("map_full", RecordingError(reason))
-        try:
-            pose = self._transforms.wait_for(
-                self._map.frame_id, frame_id, stamp_ns(color.header.stamp), self._p["pose_timeout"]
-            )
-        except TransformUnavailable as error:
-            return self._skip("no_pose", RecordingError(str(error)))
-        try:
-            frame = frame_from_messages(color, depth, camera, pose)
-        except (RecordingError, ValueError) as error:
-            return self._skip("bad_image", RecordingError(str(error)))
-        started = time.perf_counter()
-        if not self._map.integrate(frame):
-            span = f"{self._p['min_depth']} to {self._p['max_depth']} m"
-            return self._skip("no_depth", RecordingError(f"an image has no depth from {span}: nothing to fuse"))
-        self._newest = max(self._newest, frame.stamp_ns)
-        self._counts["fused"] += 1
-        self._counts["fuse_us"] += round((time.perf_counter() - started) * 1e6)
-        return None
+    def _map_replaced(self) -> None:
+        """Forget what waits: it was seen before the map was reset or loaded."""
+        if self._mapper is not None:
+            self._inputs.pairs.clear()
+            self._fusion.clear()
+            self._mapper.begin()
 
-    def _wait_for_camera(self) -> Intrinsics | None:
-        with self._camera_known:
-            self._camera_known.wait_for(
-                lambda: self._camera is not None or self._worker.closed, self._p["pose_timeout"]
-            )
-            return self._camera
+    def _publish_if_heard(self) -> None:
+        if (self._map.version, self._map.epoch) != self._published and self._output.get_subscription_count():
+            self._publishing.offer(None)
 
-    def _skip(self, reason: str, error: Exception) -> None:
-        self._counts[reason] += 1
-        self._speaker.error(reason, error)
+    def _publish(self, _: None) -> None:
+        """Publish the map; runs in a thread of its own."""
+        assert self._mapper is not None
+        with self._mapper.stages.measure("snapshot"):
+            records, newest, version, epoch = self._map.records()
+        with self._mapper.stages.measure("publish"):
+            self._output.publish(records_message(records, self._map.frame_id, newest))
+        self._published = version, epoch
 
-    def _publish(self) -> None:
-        state = self._map.version, self._map.epoch
-        if state != self._published and self._output.heard:
-            self._published = state
-            self._output.offer(self._map_message)
+    def _publishing_failed(self, error: Exception) -> None:
+        self.speaker.error("publish", error)
 
-    def _map_message(self) -> PointCloud2:
-        cloud = self._map.snapshot()
-        newest = newest_stamp(cloud)
-        return cloud_message(map_columns(cloud, newest), cloud.frame_id, newest)
-
-    def _reset(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
-        voxels = len(self._map)
-        self._worker.clear()
-        self._pairs.clear()
-        self._map.reset()
-        self._newest = 0
-        response.success, response.message = True, f"forgot {voxels} voxels"
-        self.get_logger().info(response.message)
-        return response
-
-    def figures(self) -> dict[str, object]:
-        """What the diagnostics show: counts of images by what became of them, and the size of the map."""
-        names = ("color", "depth", "paired", "fused")
-        skipped = ("no_camera", "no_pose", "bad_image", "no_depth", "map_full", "failed")
-        counts = {name: self._counts[name] for name in (*names, *skipped)}
-        mean_ms = self._counts["fuse_us"] / max(1, counts["fused"]) / 1000
-        return counts | {
-            "unpaired": self._pairs.unpaired,
-            "dropped": self._worker.dropped,
-            "backlog": self._worker.backlog,
-            "refused_transforms": self._transforms.refused,
+    def figures(self) -> Mapping[str, object]:
+        """Counts of images by what became of them, the map, and the times of the stages."""
+        found: dict[str, object] = {
             "voxels": len(self._map),
-            "newest_stamp": self._newest,
-            "fuse_ms_mean": f"{mean_ms:.1f}",
+            "forgotten": self._map.forgotten,
             "map_mib": f"{self._map.memory_bytes / 2**20:.0f}",
+            "newest_stamp": self._map.newest_stamp,
+            "map_epoch": self._map.epoch,
         }
+        if self._mapper is not None:
+            found |= dict(self._mapper.figures()) | self._inputs.offsets.figures()
+            found |= {
+                "unpaired": self._inputs.pairs.unpaired,
+                "dropped": self._fusion.dropped,
+                "backlog": self._fusion.backlog,
+                "refused_transforms": self._inputs.transforms.refused,
+                "clock_set_back": self._inputs.transforms.set_back,
+            }
+        return found
 
-    def close(self) -> None:
-        """Stop the worker."""
-        self._worker.close()
-
-
-def newest_stamp(cloud: SceneCloud) -> int:
-    """Stamp in ns of the newest observation in the map, 0 if it is empty: the map's version for others."""
-    return int(np.max(cloud.last_seen_ns)) if len(cloud) else 0
+    def parts(self) -> Sequence[Part]:
+        """The inputs."""
+        return self._watchdog.parts()
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -63,6 +63,11 @@ class NodeProcess:
             )
 
     @property
+    def pid(self) -> int:
+        """Number of the process."""
+        return self._process.pid
+
+    @property
     def status(self) -> int | None:
         """Exit status, None while it runs."""
         return self._process.poll()
@@ -81,6 +86,11 @@ class NodeProcess:
         """Ask it to end, as Ctrl-C does."""
         if self.status is None:
             self._process.send_signal(signal.SIGINT)
+
+    def kill(self) -> None:
+        """End it at once, without any chance to say so."""
+        self._process.kill()
+        self._process.wait()
 
     def stop(self, grace_s: float = _GRACE_S) -> int:
         """End it, by force if it takes too long; returns its exit status."""

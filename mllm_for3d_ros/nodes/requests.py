@@ -5,16 +5,17 @@ from __future__ import annotations
 import itertools
 import math
 import time
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from mllm_for3d_ros.answering.viewpoint import Viewpoint
 from mllm_for3d_ros.errors import InstructionError, MLLMFor3DError
 from mllm_for3d_ros.language.instruction import MAX_CHARACTERS, clean_instruction
 from mllm_for3d_ros.msg import Instruction
 from mllm_for3d_ros.nodes.conversion import NANOSECONDS, stamp_ns
-from mllm_for3d_ros.nodes.instruction_desk import Request
+from mllm_for3d_ros.nodes.instruction_desk import Posed, Request
+from mllm_for3d_ros.recording.transforms import make_transform
 
 MAX_NAME = 200
 """Characters of an id or requester."""
@@ -29,27 +30,34 @@ class Rejection(MLLMFor3DError):
 
 
 class RequestReader:
-    """Makes requests of messages; gives ids to those without.
+    """Makes requests of messages; gives ids to those without."""
 
-    Args:
-        default_timeout_s: for instructions that name no timeout.
-    """
-
-    def __init__(self, default_timeout_s: float = 0.0) -> None:
-        self._default_timeout = default_timeout_s
+    def __init__(self) -> None:
         self._numbers = itertools.count(1)
 
     def name(self, message: Any) -> str:
         """The id of a message, a new one if it has none."""
         return message.id or f"auto-{next(self._numbers)}"
 
-    def read(self, message: Any, instruction_id: str) -> Request:
+    def read(
+        self,
+        message: Any,
+        instruction_id: str,
+        default_timeout_s: float = 0.0,
+        reply: Callable[[Any], object] | None = None,
+    ) -> Request:
         """The request of an Instruction with op ANSWER or KEEP.
 
+        Args:
+            message: the Instruction.
+            instruction_id: its ``name``.
+            default_timeout_s: for one that names no timeout.
+            reply: takes the answer, beside the topics.
+
         Raises:
-            Rejection: something about it is not valid or not supported.
+            Rejection: something about it is not valid.
         """
-        _check_support(message)
+        _check_constants(message)
         if not 0.0 <= message.score_threshold <= 1.0:  # also False for NaN
             raise Rejection(
                 "bad_threshold", f"score_threshold {message.score_threshold} is not within 0..1: use 0 for the default"
@@ -69,44 +77,46 @@ class RequestReader:
             threshold=float(message.score_threshold),
             max_instances=int(message.max_instances),
             min_version=int(message.min_map_version),
-            timeout_s=timeout if timeout > 0 else self._default_timeout,
+            timeout_s=timeout if timeout > 0 else default_timeout_s,
             include_points=bool(message.include_points),
             keep=message.op == Instruction.OP_KEEP,
-            viewpoint=_viewpoint(message.viewpoint.pose) if message.has_viewpoint else None,
-            viewpoint_frame=message.viewpoint.header.frame_id if message.has_viewpoint else "",
+            lifted=message.method == Instruction.METHOD_LIFTED,
+            viewpoint=_posed("viewpoint", message.viewpoint) if message.has_viewpoint else None,
+            region=_posed("region", message.region_pose) if message.has_region else None,
+            region_size=_extents(message.region_size) if message.has_region else (0.0, 0.0, 0.0),
+            reply=reply,
         )
 
 
-def _viewpoint(pose: Any) -> tuple[float, float, float]:
-    """Read x m, y m and yaw rad off a geometry_msgs/Pose with REP-103 axes.
+def _posed(name: str, message: Any) -> Posed:
+    """A PoseStamped.
 
     Raises:
-        Rejection: it is not finite, its quaternion is no rotation, or it looks straight up or down.
+        Rejection: it is not finite, or its quaternion is no rotation.
     """
-    q, place = pose.orientation, pose.position
-    length = math.sqrt(q.x**2 + q.y**2 + q.z**2 + q.w**2)
+    p, q = message.pose.position, message.pose.orientation
+    place, turn = np.array([p.x, p.y, p.z]), np.array([q.x, q.y, q.z, q.w])
+    length = float(np.linalg.norm(turn))
     if not abs(length - 1.0) < 0.05:  # also true for NaN
-        raise Rejection("bad_viewpoint", f"the viewpoint's quaternion has length {length:.3g}: give a unit quaternion")
-    x, y, z, w = (value / length for value in (q.x, q.y, q.z, q.w))
-    matrix = np.eye(4)
-    matrix[:3, 0] = 1 - 2 * (y * y + z * z), 2 * (x * y + z * w), 2 * (x * z - y * w)
-    matrix[:3, 3] = place.x, place.y, place.z
-    try:
-        seen = Viewpoint.of(matrix)
-    except ValueError as cause:
-        raise Rejection("bad_viewpoint", str(cause)) from cause
-    return float(seen.position[0]), float(seen.position[1]), seen.yaw
+        raise Rejection(f"bad_{name}", f"the {name}'s quaternion has length {length:.3g}: give a unit quaternion")
+    if not np.isfinite(place).all():
+        raise Rejection(f"bad_{name}", f"the {name}'s position is not finite: give metres")
+    return Posed(make_transform(place, turn), message.header.frame_id.lstrip("/"), stamp_ns(message.header.stamp))
 
 
-def _check_support(message: Any) -> None:
-    """Refuse what this version does not do, rather than answer as if it had not been asked."""
+def _extents(size: Any) -> tuple[float, float, float]:
+    extents = float(size.x), float(size.y), float(size.z)
+    if not all(math.isfinite(side) and side > 0 for side in extents):
+        shown = " x ".join(f"{side:g}" for side in extents)
+        raise Rejection("bad_region", f"region_size is {shown} m: give three positive extents, or has_region false")
+    return extents
+
+
+def _check_constants(message: Any) -> None:
+    """Refuse names that are too long, and numbers that mean nothing."""
     if max(len(message.id), len(message.requester)) > MAX_NAME:
         raise Rejection("name_too_long", f"id and requester may have {MAX_NAME} characters each: shorten them")
     if message.op not in (Instruction.OP_ANSWER, Instruction.OP_KEEP):
         raise Rejection("unknown_op", f"op {message.op} is unknown: use one of the OP_ constants of Instruction")
-    if message.method == Instruction.METHOD_LIFTED:
-        raise Rejection("method_unavailable", "this node has no 2D teacher: use METHOD_AUTO or METHOD_STUDENT")
-    if message.method not in (Instruction.METHOD_AUTO, Instruction.METHOD_STUDENT):
+    if message.method not in (Instruction.METHOD_AUTO, Instruction.METHOD_STUDENT, Instruction.METHOD_LIFTED):
         raise Rejection("unknown_method", f"method {message.method} is unknown: use a METHOD_ constant of Instruction")
-    if message.has_region:
-        raise Rejection("region_unsupported", "searching only a box is not supported yet: set has_region to false")

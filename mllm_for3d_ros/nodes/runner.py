@@ -7,64 +7,66 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from types import FrameType
-from typing import Protocol
 
 import rclpy
-from rclpy.executors import SingleThreadedExecutor
+from rclpy.executors import Executor, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
 from mllm_for3d_ros.errors import MLLMFor3DError
+from mllm_for3d_ros.nodes.managed_node import ManagedNode
 from mllm_for3d_ros.nodes.speaker import Speaker, one_line
 
 _SPIN_S = 0.2
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
-class Closable(Protocol):
-    """A node that has threads to stop."""
-
-    def close(self) -> None:
-        """Stop the threads; called once, before the node is destroyed."""
-
-
-def run_node(make_node: Callable[[], Node], argv: Sequence[str] | None = None) -> int:
+def run_node(
+    make_node: Callable[[], ManagedNode],
+    argv: Sequence[str] | None = None,
+    make_executor: Callable[[], Executor] = SingleThreadedExecutor,
+) -> int:
     """Run a node made by ``make_node`` until it is told to stop.
 
     Args:
-        make_node: called once ROS is up; an MLLMFor3DError of it is logged as one line.
+        make_node: called once ROS is up; an MLLMFor3DError of it, or of the node's start, is logged as one line.
         argv: ROS arguments; None takes those of the process.
+        make_executor: called once ROS is up; what it makes spins the node.
 
     Returns:
-        0 after SIGINT or SIGTERM, 1 if the node could not be made.
+        0 after SIGINT or SIGTERM, 1 if the node could not be made or started.
     """
     stop = threading.Event()
 
     def request_stop(number: int, frame: FrameType | None) -> None:
         stop.set()
 
-    signal.signal(signal.SIGINT, request_stop)
-    signal.signal(signal.SIGTERM, request_stop)
+    for number in _SIGNALS:
+        signal.signal(number, request_stop)
     rclpy.init(args=list(sys.argv if argv is None else argv), signal_handler_options=SignalHandlerOptions.NO)
-    node: Node | None = None
+    node: ManagedNode | None = None
+    executor = make_executor()
     try:
         node = make_node()
-        _spin(node, stop)
+        node.start()
+        _spin(node, stop, executor)
         return 0
     except MLLMFor3DError as error:
         logger = node.get_logger() if node else rclpy.logging.get_logger(sys.argv[0].rsplit("/", 1)[-1])
         logger.fatal(one_line(str(error)))
         return 1
     finally:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # launch and a terminal both send it: once is enough
+        for number in _SIGNALS:  # launch and a terminal both send it: once is enough
+            signal.signal(number, signal.SIG_IGN)
         if node is not None:
-            if hasattr(node, "close"):
-                node.close()
+            node.close()
+        executor.shutdown(timeout_sec=1.0)  # after close(), which ends what callbacks in its threads may be doing
+        if node is not None:
             node.destroy_node()
         rclpy.try_shutdown()
 
 
-def _spin(node: Node, stop: threading.Event) -> None:
-    executor = SingleThreadedExecutor()
+def _spin(node: Node, stop: threading.Event, executor: Executor) -> None:
     executor.add_node(node)
     speaker = Speaker(node.get_logger().error)
     while not stop.is_set():
@@ -74,4 +76,3 @@ def _spin(node: Node, stop: threading.Event) -> None:
             speaker.error("spin", error)
             stop.wait(0.01)
     executor.remove_node(node)
-    executor.shutdown(timeout_sec=1.0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 from typing import Any
 
 import numpy as np
@@ -111,9 +112,13 @@ def as_rgb(pixels: np.ndarray, name: str) -> np.ndarray:
 
 def as_depth(pixels: np.ndarray, name: str) -> np.ndarray:
     """[H, W] float32 metres of a decoded 16-bit image in millimetres."""
+    return clean_depth(_sixteen_bits(pixels, name))
+
+
+def _sixteen_bits(pixels: np.ndarray, name: str) -> np.ndarray:
     if pixels.ndim != 2 or pixels.dtype not in (np.uint16, np.int32):
-        raise RecordingError(f"{name} is not a 16-bit grey image: depth must be a PNG of millimetres")
-    return clean_depth(pixels.astype(np.uint16))
+        raise RecordingError(f"{name} is not a 16-bit grey image: depth must be a 16-bit PNG")
+    return pixels.astype(np.uint16)
 
 
 def decode_compressed_color(message: Any) -> np.ndarray:
@@ -125,18 +130,27 @@ def decode_compressed_color(message: Any) -> np.ndarray:
 def decode_compressed_depth(message: Any) -> np.ndarray:
     """Depth of a sensor_msgs CompressedImage: PNG, bare or with the header of compressedDepth.
 
+    Returns:
+        [H, W] float32 metres, 0 where invalid.
+
     Raises:
-        RecordingError: not a 16-bit PNG (32FC1 compressedDepth and RVL are not supported).
+        RecordingError: not a 16-bit PNG (RVL is not supported).
     """
     name = f"a compressed depth image ({message.format})"
     data = bytes(message.data)
-    if "compressedDepth" in message.format:
-        if "32FC1" in message.format or "rvl" in message.format.lower():
-            raise RecordingError(
-                f"compressed depth {message.format!r} is not supported: use 16UC1 compressedDepth png or raw depth"
-            )
-        data = data[_COMPRESSED_DEPTH_HEADER:]
-    return as_depth(open_image(data, name), name)
+    if "compressedDepth" not in message.format:
+        return as_depth(open_image(data, name), name)
+    if "rvl" in message.format.lower():
+        raise RecordingError(f"compressed depth {message.format!r} is not supported: use compressedDepth png, or raw")
+    pixels = open_image(data[_COMPRESSED_DEPTH_HEADER:], name)
+    if "32FC1" not in message.format:
+        return as_depth(pixels, name)
+    # Metres are quantized as their inverse; the header holds the two parameters of that.
+    _, scale, offset = struct.unpack("<iff", data[:_COMPRESSED_DEPTH_HEADER])
+    inverse = _sixteen_bits(pixels, name).astype(np.float32)
+    with np.errstate(divide="ignore"):
+        metres = scale / (inverse - np.float32(offset))
+    return clean_depth(np.where(inverse > 0, metres, 0))
 
 
 def decode_camera_info(message: Any) -> Intrinsics:

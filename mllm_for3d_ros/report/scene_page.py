@@ -111,11 +111,11 @@ def _section(store: LabelStore, number: int, label: PseudoLabel, pictures: MapPi
         parts.append(f'<h3>Views that count, by weight</h3><div class="views">{_figures(store, kept)}</div>')
     if dropped:
         parts.append(
-            f"<details><summary>{len(dropped)} views dropped or abstaining, and why</summary>"
+            f"<details><summary>Dropped or abstaining views: {len(dropped)}, and why</summary>"
             f'<div class="views out">{_figures(store, dropped)}</div></details>'
         )
     if records:
-        parts.append(f"<details><summary>agreement table</summary>{_agreement(records)}</details>")
+        parts.append(f"<details><summary>Agreement table</summary>{_agreement(records)}</details>")
     return "\n".join([*parts, "</section>"])
 
 

@@ -1,15 +1,25 @@
-"""A bank of phrases as tensors, for training and measuring text heads."""
+"""Phrases as tensors, for training and measuring text heads."""
 
 from __future__ import annotations
 
 from mllm_for3d_ros.language.phrase_tokens import PhraseTensors, encode_phrases
 from mllm_for3d_ros.language.sentence_encoder import SentenceEncoder
-from mllm_for3d_ros.rooms.instructions import Split, bank
+from mllm_for3d_ros.rooms.composed_phrases import composed_phrases
+from mllm_for3d_ros.rooms.instructions import Phrase, Split, bank
 from mllm_for3d_ros.rooms.vocabulary import CLASS_NAMES
 
 
+def phrases_of(split: Split) -> tuple[Phrase, ...]:
+    """The phrases of a bank; for training those composed of nouns and wordings, too."""
+    return bank(split) + (composed_phrases() if split == "train" else ())
+
+
+def class_indices(phrases: tuple[Phrase, ...]) -> list[int]:
+    """Index of the class that each of ``phrases`` asks for, the number of classes for a thing outside."""
+    return [len(CLASS_NAMES) if p.class_name is None else CLASS_NAMES.index(p.class_name) for p in phrases]
+
+
 def phrase_tensors(split: Split, encoder: SentenceEncoder) -> PhraseTensors:
-    """The phrases of a bank, embedded."""
-    outside = len(CLASS_NAMES)
-    classes = [outside if p.class_name is None else CLASS_NAMES.index(p.class_name) for p in bank(split)]
-    return encode_phrases(encoder, [p.text for p in bank(split)], classes, outside)
+    """``phrases_of`` a split, embedded."""
+    phrases = phrases_of(split)
+    return encode_phrases(encoder, [p.text for p in phrases], class_indices(phrases), len(CLASS_NAMES))

@@ -46,12 +46,13 @@ def pack_columns(columns: Mapping[str, np.ndarray]) -> tuple[np.ndarray, list[Po
     records = np.empty(len(next(iter(columns.values()))), dtype=dtype)
     for name, column in columns.items():
         records[name] = column
-    offsets = np.cumsum([0, *(column.dtype.itemsize for column in columns.values())]).tolist()
-    fields = [
-        PointField(name, offset, _NUMBERS[column.dtype])
-        for (name, column), offset in zip(columns.items(), offsets, strict=False)
-    ]
-    return records, fields
+    return records, fields_of(dtype)
+
+
+def fields_of(records: np.dtype) -> list[PointField]:
+    """The fields of records of single numbers."""
+    offsets = {name: column[1] for name, column in (records.fields or {}).items()}
+    return [PointField(name, offset, _NUMBERS[records[name].newbyteorder("=")]) for name, offset in offsets.items()]
 
 
 def pack_points(

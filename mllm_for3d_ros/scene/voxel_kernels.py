@@ -1,8 +1,8 @@
 """Fusion of one depth and colour image into the rows of the voxel map (see ``voxel_storage``).
 
 A row of the image is worked on in chunks: geometry of all pixels (vectorised), runs of pixels in one
-voxel, look-up of all runs, then one addition a run. A pixel is weighted 1 / (z² + 0.1), as the error of
-depth grows with distance.
+voxel, look-up of all runs, then one addition a run, which also makes the voxel count as seen. A pixel is
+weighted 1 / (z² + 0.1), as the error of depth grows with distance.
 """
 
 from __future__ import annotations

@@ -1,19 +1,21 @@
-"""The fused scene: a growing hash of voxels with position, colour, normal, weight and last sight."""
+"""The fused scene: a hash of voxels with position, colour, normal, weight and last sight, within a memory budget."""
 
 from __future__ import annotations
 
 import threading
 import uuid
+from typing import NamedTuple
 
 import numpy as np
 
 from mllm_for3d_ros.errors import MLLMFor3DError
 from mllm_for3d_ros.scene import voxel_kernels as kernels
-from mllm_for3d_ros.scene import voxel_storage as storage
+from mllm_for3d_ros.scene import voxel_removal as removal
+from mllm_for3d_ros.scene.voxel_rows import VoxelRows
 from mllm_for3d_ros.types import Frame, Intrinsics, SceneCloud
 
-_TABLE_PER_VOXEL = 4  # table entries a voxel of storage: a load of at most 0.25
-_CACHE_LINE = 64
+_DROPPED_SHARE = 0.1  # of the voxels, when there is no room for more
+_MARGIN = (1.5, 0.02)  # depth beyond a voxel that is no noise: voxels, and share of the distance
 
 
 class FrameError(MLLMFor3DError):
@@ -33,23 +35,21 @@ def voxel_keys(points: np.ndarray, voxel_size: float) -> np.ndarray:
     return np.floor(np.asarray(points, dtype=np.float64) / voxel_size).astype(np.int32)
 
 
-def _aligned_rows(capacity: int) -> np.ndarray:
-    """Zeros [capacity, 16] float32 that start at a cache line."""
-    size = capacity * storage.ROW_FLOATS * 4
-    memory = np.zeros(size + _CACHE_LINE, dtype=np.uint8)
-    start = -memory.ctypes.data % _CACHE_LINE
-    return memory[start : start + size].view(np.float32).reshape(capacity, storage.ROW_FLOATS)
+class MapRecords(NamedTuple):
+    """The records [N] of a map message, with the stamp in ns of the newest observation, and version and epoch."""
 
-
-def _power_of_two(n: int) -> int:
-    return 1 << max(0, n - 1).bit_length()
+    records: np.ndarray
+    newest_stamp: int
+    version: int
+    epoch: str
 
 
 class VoxelMap:
     """Running weighted means of posed RGB-D images on a voxel grid.
 
-    Rows keep their order: row i of a snapshot is the same voxel in every later snapshot of the same
-    epoch. Safe to use from several threads (fusion and snapshot exclude each other).
+    Rows stay where they are: row i of a snapshot is the same voxel in every later snapshot of the same
+    epoch, but for voxels that are dropped, whose places the last rows take. Safe to use from several
+    threads (fusion and snapshot exclude each other).
 
     Args:
         voxel_size: edge of a voxel in metres.
@@ -57,6 +57,8 @@ class VoxelMap:
         capacity: voxels for which room is made at first; it doubles when needed.
         max_weight: sum of weights past which old observations fade.
         frame_id: name of the frame that ``camera_to_world`` maps to.
+        max_voxels: room is made for no more than these (at least 2^14); a tenth is dropped when it is used up.
+        drop_farthest: drop voxels far from the camera, in place of those that were not seen for long.
 
     Source: notes on CPU fusion in docs/architecture.md; weights 1 / (z² + 0.1).
     """
@@ -69,6 +71,8 @@ class VoxelMap:
         capacity: int = 1 << 17,
         max_weight: float = 4096.0,
         frame_id: str = "map",
+        max_voxels: int = 1 << 30,
+        drop_farthest: bool = False,
     ) -> None:
         if voxel_size <= 0 or not 0 <= min_depth < max_depth or capacity < 1 or max_weight <= 0:
             raise ValueError(
@@ -80,30 +84,21 @@ class VoxelMap:
         self.max_depth = float(max_depth)
         self.max_weight = float(max_weight)
         self.frame_id = frame_id
-        self._first_capacity = _power_of_two(capacity)
+        self.drop_farthest = drop_farthest
+        self._first_capacity, self._max_voxels = capacity, max_voxels
         self._lock = threading.Lock()
         self._version = 0
         self._scratch = np.zeros((0, 0), dtype=np.float32)
-        self._clear()
+        self._begin(VoxelRows(capacity, max_voxels))
 
-    def _clear(self) -> None:
-        self._count = 0
-        self._dropped = 0
-        self._frames = 0
-        self._epoch = uuid.uuid4().hex[:16]
-        self._allocate(self._first_capacity, None)
-
-    def _allocate(self, capacity: int, old: np.ndarray | None) -> None:
-        rows = _aligned_rows(capacity)
-        table = np.full(capacity * _TABLE_PER_VOXEL, -1, dtype=np.int32)
-        words = rows.view(np.int64)
-        if old is not None:
-            rows[: self._count] = old[: self._count]
-            storage.rehash(words, self._count, table)
-        self._rows, self._words, self._table = rows, words, table
+    def _begin(self, rows: VoxelRows) -> None:
+        """Begin an epoch with these rows."""
+        self._rows = rows
+        self._out_of_range = self._forgotten = self._frames = 0
+        self._epoch = uuid.uuid4().hex[:8]  # so short that it fits into a number of 4 bytes
 
     def __len__(self) -> int:
-        return self._count
+        return self._rows.count
 
     @property
     def version(self) -> int:
@@ -123,12 +118,23 @@ class VoxelMap:
     @property
     def dropped_points(self) -> int:
         """Pixels of this epoch whose point lay outside of the 2^21 voxels an axis that keys can name."""
-        return self._dropped
+        return self._out_of_range
+
+    @property
+    def forgotten(self) -> int:
+        """Voxels of this epoch that were dropped for want of room, or because they were seen through."""
+        return self._forgotten
+
+    @property
+    def newest_stamp(self) -> int:
+        """Stamp in ns of the newest observation in the map, 0 if it is empty: the map's version for others."""
+        with self._lock:
+            return self._rows.newest_stamp
 
     @property
     def memory_bytes(self) -> int:
         """Bytes held by the voxels and their table."""
-        return int(self._rows.nbytes + self._table.nbytes)
+        return self._rows.nbytes
 
     def integrate(self, frame: Frame) -> int:
         """Fuse one frame; returns the number of pixels used."""
@@ -182,19 +188,50 @@ class VoxelMap:
         camera = np.array([intrinsics.fx, intrinsics.fy, intrinsics.cx, intrinsics.cy], dtype=np.float32)
         row, used = 0, 0
         while row < depth.shape[0]:
-            if self._count + depth.shape[1] > len(self._rows):
-                wanted = _power_of_two(self._count + depth.shape[1])
-                self._allocate(max(2 * len(self._rows), wanted), self._rows)
-            self._count, row, fused, dropped = kernels.fuse(
+            if not self._rows.has_room(depth.shape[1]) and not self._rows.grow(depth.shape[1]):
+                self._drop(depth.shape[1], pose[:3, 3])
+            rows = self._rows
+            rows.count, row, fused, dropped = kernels.fuse(
                 clean, color, matrix, camera, np.int64(stamp_ns), np.float32(self.max_weight),
-                self._table, self._rows, self._words, self._count, row,
+                rows.table, rows.rows, rows.words, rows.count, row,
             )  # fmt: skip
             used += fused
-            self._dropped += dropped
+            self._out_of_range += dropped
         if used:
             self._version += 1
             self._frames += 1
         return int(used)
+
+    def _drop(self, least: int, camera: np.ndarray) -> None:
+        """Drop a share of the voxels, at least ``least``: those seen longest ago, or farthest from the camera."""
+        rows = self._rows
+        if self.drop_farthest:
+            order = -removal.distances(rows.words, rows.count, (camera / self.voxel_size).astype(np.float32))
+        else:
+            order = rows.stamps
+        number = min(rows.count, max(least, int(_DROPPED_SHARE * rows.count)))
+        self._forgotten += rows.remove(rows.smallest(number, order))
+
+    def forget_seen_through(self, frame: Frame, looks: int = 4) -> int:
+        """Drop voxels that this image and the ``looks`` - 1 before it see through, as of things that moved away.
+
+        Call it after ``integrate``, for images far enough apart in time. A voxel that is observed between two
+        looks counts from the start again. Returns the number of voxels dropped.
+        """
+        camera = frame.intrinsics
+        values = np.array([camera.fx, camera.fy, camera.cx, camera.cy], dtype=np.float32)
+        world_to_camera = np.linalg.inv(frame.camera_to_world)[:3].astype(np.float32)
+        margin = np.array([_MARGIN[0] * self.voxel_size, _MARGIN[1]], dtype=np.float32)
+        with self._lock:
+            rows = self._rows
+            doomed = removal.look_through(
+                rows.rows, rows.words, rows.count, frame.depth, values, world_to_camera,
+                np.float32(self.voxel_size), margin, np.float32(self.max_depth), np.float32(looks),
+            )  # fmt: skip
+            dropped = rows.remove(doomed) if doomed.any() else 0
+            self._forgotten += dropped
+            self._version += bool(dropped)
+        return dropped
 
     def _scratch_for(self, height: int, width: int) -> np.ndarray:
         """Room for a cleaned depth image, kept from frame to frame."""
@@ -206,21 +243,35 @@ class VoxelMap:
     def snapshot(self) -> SceneCloud:
         """A copy of the map as it is now; each point lies inside its voxel (see ``voxel_keys``)."""
         with self._lock:
-            n = self._count
-            points = np.empty((n, 3), dtype=np.float32)
-            colors = np.empty((n, 3), dtype=np.uint8)
-            normals = np.empty((n, 3), dtype=np.float32)
-            weights = np.empty(n, dtype=np.float32)
-            stamps = np.empty(n, dtype=np.int64)
-            storage.export(self._rows, self._words, n, self.voxel_size, points, colors, normals, weights, stamps)
-            return SceneCloud(
-                points, colors, normals, weights, stamps, self.voxel_size, self.frame_id, self._version, self._epoch
-            )
+            means = self._rows.means(self.voxel_size)
+            return SceneCloud(*means, self.voxel_size, self.frame_id, self._version, self._epoch)
+
+    def records(self) -> MapRecords:
+        """The map as a message has it; quicker than packing a snapshot."""
+        with self._lock:
+            records = self._rows.records(self.voxel_size, int(self._epoch, 16))
+            return MapRecords(records, self._rows.newest_stamp, self._version, self._epoch)
 
     def reset(self) -> None:
         """Forget everything: a new epoch begins, the version goes on."""
         with self._lock:
-            self._clear()
+            self._begin(VoxelRows(self._first_capacity, self._max_voxels))
+            self._version += 1
+
+    def arrays(self) -> tuple[dict[str, np.ndarray], str]:
+        """A copy of all voxels (see ``VoxelRows.arrays``), and the epoch that they are of."""
+        with self._lock:
+            return self._rows.arrays(), self._epoch
+
+    def replace(self, arrays: dict[str, np.ndarray]) -> None:
+        """Take voxels that ``arrays`` gave in place of all present ones: a new epoch begins, the version goes on.
+
+        Raises:
+            MapDataError: they are no map; the present one stays.
+        """
+        rows = VoxelRows.from_arrays(arrays, self._first_capacity, self._max_voxels)
+        with self._lock:
+            self._begin(rows)
             self._version += 1
 
 
@@ -233,6 +284,11 @@ def warm_up() -> None:
     camera = Intrinsics(8, 8, 8.0, 8.0, 3.5, 3.5)
     color = np.zeros((8, 8, 3), dtype=np.uint8)
     small = VoxelMap(capacity=1)
-    small.integrate_arrays(color, np.ones((8, 8), dtype=np.float32), camera, np.eye(4), 0)
+    frame = Frame(0, color, np.ones((8, 8), dtype=np.float32), camera, np.eye(4))
+    small.integrate(frame)
+    small.forget_seen_through(frame)
     small.integrate_arrays(color, np.full((8, 8), 1000, dtype=np.uint16), camera, np.eye(4), 0)
     small.snapshot()
+    small.records()
+    removal.distances(small._rows.words, len(small), np.zeros(3, dtype=np.float32))
+    small._rows.remove(np.zeros(len(small), dtype=np.bool_))

@@ -23,9 +23,17 @@ def image_key(image: np.ndarray) -> bytes:
 
 
 def view_key(frame: Frame, geometry: bool) -> bytes:
-    """``image_key`` of the colours of ``frame``; with ``geometry`` its depth, camera and pose are named too."""
-    if not geometry:
-        return image_key(frame.color)
+    """``image_key`` of the colours of ``frame``; with ``geometry`` its depth, camera and pose are named too.
+
+    A frame, which does not change, keeps its keys: every instruction asks for them.
+    """
+    keys = vars(frame).setdefault("_view_keys", {})
+    if geometry not in keys:
+        keys[geometry] = _geometry_key(frame) if geometry else image_key(frame.color)
+    return bytes(keys[geometry])
+
+
+def _geometry_key(frame: Frame) -> bytes:
     hasher = hashlib.blake2b(image_key(frame.color) + image_key(frame.depth), digest_size=16)
     hasher.update(f"{frame.intrinsics}".encode())
     hasher.update(np.ascontiguousarray(frame.camera_to_world).data)

@@ -9,12 +9,13 @@ machine. Endpoints and model ids come from ``TeacherOptions`` and the name alone
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable
 
 from mllm_for3d_ros.checkpoint import read_card
 from mllm_for3d_ros.teachers.base import Fingerprint, Teacher
 from mllm_for3d_ros.teachers.cache import AnswerCache, CachedTeacher
-from mllm_for3d_ros.teachers.cache.cached_teacher import VIEWS_PER_COMMIT
+from mllm_for3d_ros.teachers.cache.cached_teacher import VIEWS_PER_COMMIT, TeacherSource
 from mllm_for3d_ros.teachers.catalogue import (
     DEFAULT_SEGMENTER,
     LIBRARY_PREFIX,
@@ -66,16 +67,19 @@ def cached_teacher(
     Raises:
         TeacherError, CheckpointError: see ``fingerprint_of``.
     """
+    return teacher_source(name, options).cached(cache, progress)
+
+
+def teacher_source(name: str, options: TeacherOptions) -> TeacherSource:
+    """How any process gets the teacher.
+
+    Raises:
+        TeacherError, CheckpointError: see ``fingerprint_of``.
+    """
     # Whole batches, and enough views that no request waits for the end of a small lot.
     batch = max(options.batch_size, 1)
     batches = -(-max(VIEWS_PER_COMMIT, 2 * options.concurrency) // batch)
-    return CachedTeacher(
-        fingerprint_of(name, options),
-        lambda: load_teacher(name, options),
-        cache,
-        progress,
-        views_per_commit=batches * batch,
-    )
+    return TeacherSource(fingerprint_of(name, options), functools.partial(load_teacher, name, options), batches * batch)
 
 
 def _load_compact(chosen: TeacherName, options: TeacherOptions) -> Teacher:

@@ -8,7 +8,7 @@ from mllm_for3d_ros.cli import main as cli
 
 def test_what_is_neither_stage_nor_configuration_is_named(capsys):
     assert cli.main(["train", "studnet"]) == 2
-    assert "'studnet' is no stage (text, views, teacher, scenes, student)" in capsys.readouterr().err
+    assert "'studnet' is no stage (text, views, teacher, scenes, student, put-text)" in capsys.readouterr().err
 
 
 def test_a_missing_configuration_is_one_line(tmp_path, capsys):

@@ -6,12 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sensor_msgs.msg import Image, PointCloud2, PointField
 
-from mllm_for3d_ros.errors import RecordingError
 from mllm_for3d_ros.nodes.conversion import (
     cloud_columns,
     cloud_message,
     duration_message,
-    frame_from_messages,
     header_message,
     image_message,
     stamp_ns,
@@ -19,9 +17,7 @@ from mllm_for3d_ros.nodes.conversion import (
 )
 from mllm_for3d_ros.recording.images import decode_color, decode_depth
 from mllm_for3d_ros.scene.point_cloud2 import CloudFormatError, pack_rgb
-from mllm_for3d_ros.types import Intrinsics
 
-CAMERA = Intrinsics(4, 3, 4.0, 4.0, 1.5, 1.0)
 HEADER = header_message("camera", 5_000_000_007)
 RNG = np.random.default_rng(0)
 COLOR = RNG.integers(0, 256, (3, 4, 3), dtype=np.uint8)
@@ -72,18 +68,6 @@ def test_depth_with_padding_and_either_byte_order(padding: int, big_endian: int)
     decoded = decode_depth(floats)
     assert (decoded[0, :3] == 0).all()
     np.testing.assert_array_equal(decoded[1:], metres[1:])
-
-
-def test_a_frame_has_the_stamp_of_its_colour() -> None:
-    color, depth = image_message(COLOR, "rgb8", HEADER), image_message(MILLIMETRES, "16UC1", HEADER)
-    frame = frame_from_messages(color, depth, CAMERA, np.eye(4))
-    assert frame.stamp_ns == 5_000_000_007 and frame.depth.dtype == np.float32
-
-
-def test_sizes_that_do_not_match_are_named() -> None:
-    color, depth = image_message(COLOR, "rgb8", HEADER), image_message(MILLIMETRES[:2], "16UC1", HEADER)
-    with pytest.raises(RecordingError, match=r"depth image is 4x2 but camera_info says 4x3"):
-        frame_from_messages(color, depth, CAMERA, np.eye(4))
 
 
 @settings(max_examples=20, deadline=None)

@@ -88,8 +88,8 @@ def test_kept_instructions_are_answered_on_every_map_once(desk: InstructionDesk)
 
 
 def test_the_same_id_again_replaces_the_first(desk: InstructionDesk) -> None:
-    desk.submit(request("a"))
-    desk.submit(request("a", max_instances=1))
+    assert desk.submit(request("a")) == []
+    assert desk.submit(request("a", max_instances=1)) == [request("a")]
     assert desk.waiting == 1 and desk.next() == (request("a", max_instances=1), Verdict.NOT_READY)
 
 
@@ -100,6 +100,35 @@ def test_a_full_desk_says_so(desk: InstructionDesk) -> None:
         desk.submit(request("e"))
 
 
-def test_closing_ends_the_wait(desk: InstructionDesk) -> None:
-    desk.close()
-    assert desk.next() is None
+def test_what_waits_for_its_turn_times_out_too(desk: InstructionDesk, time: Time) -> None:
+    desk.map_is(5)
+    desk.submit(request(timeout_s=1.0))
+    time.now += 1.5
+    assert desk.next() == (request(timeout_s=1.0), Verdict.TIMEOUT)
+
+
+def test_new_requests_go_before_repeated_answers_and_these_take_no_room(desk: InstructionDesk) -> None:
+    desk.map_is(1)
+    for name in "abcd":
+        desk.submit(request(name, keep=True))
+        desk.next()
+    desk.map_is(2)
+    assert desk.waiting == 4
+    for name in "efgh":
+        desk.submit(request(name))
+    order = [turn[0].id for turn in (desk.next() for _ in range(8)) if turn]
+    assert order == list("efghabcd")
+
+
+def test_replacing_a_kept_request_that_was_answered_owes_no_answer(desk: InstructionDesk) -> None:
+    desk.map_is(1)
+    desk.submit(request("a", keep=True))
+    desk.next()
+    desk.map_is(2)
+    assert desk.submit(request("a")) == [] and desk.kept == 0 and desk.waiting == 1
+
+
+def test_closing_ends_the_wait_and_names_the_unanswered(desk: InstructionDesk) -> None:
+    desk.submit(request("a", min_version=9, timeout_s=9.0))
+    assert [r.id for r in desk.close()] == ["a"]
+    assert desk.next() is None and desk.close() == []

@@ -97,7 +97,7 @@ def test_clouds_and_markers_come_with_the_answer(nodes: Nodes) -> None:
         ({"text": "sofa " * 2000}, "text_too_long", "10000 characters"),
         ({"text": "x", "op": 99}, "unknown_op", "op 99"),
         ({"text": "x", "method": Instruction.METHOD_LIFTED}, "method_unavailable", "teacher"),
-        ({"text": "x", "has_region": True}, "region_unsupported", "box"),
+        ({"text": "x", "has_region": True}, "bad_region", "0 x 0 x 0 m"),
         ({"text": "x", "has_viewpoint": True, "viewpoint": turned(0.0)}, "bad_viewpoint", "unit quaternion"),
         ({"text": "x", "has_viewpoint": True, "viewpoint": turned(1.0, "moon")}, "viewpoint_frame", "'moon'"),
         ({"text": "x", "score_threshold": float("nan")}, "bad_threshold", "0..1"),

@@ -1,12 +1,17 @@
 """What ends a node at its start: one line and exit status 1."""
 
 import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from student_support import ColorStudent
 
+from mllm_for3d_ros.answering.answerer import Answerer
 from mllm_for3d_ros.nodes import mapping_node, reasoning_node
+from mllm_for3d_ros.nodes import start as start_module
 from mllm_for3d_ros.nodes.model import ModelChoice
 
 
@@ -18,6 +23,22 @@ def alone(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     yield
     for number, handler in handlers.items():
         signal.signal(number, handler)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_while_a_node_imports_ends_it_quietly(number: int) -> None:
+    interrupted = f"lambda name: (os.kill(os.getpid(), {int(number)}), time.sleep(60))"
+    code = (
+        "import importlib, os, time; from mllm_for3d_ros.nodes.start import start;"
+        f"importlib.import_module = {interrupted}; start('mapping_node')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=120)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+
+
+def test_a_node_is_started_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mapping_node, "main", lambda: 7)
+    assert start_module.start("mapping_node") == 7
 
 
 def start(main: Callable[..., int], *parameters: str) -> int:
@@ -61,3 +82,10 @@ def test_unknown_and_corrupt_checkpoints(tmp_path: Path, capfd: pytest.CaptureFi
         assert start(reasoning_node.main, f"model:={tmp_path / name}") == 1
         lines = [line for line in capfd.readouterr().err.splitlines() if "FATAL" in line]
         assert len(lines) == 1 and name.partition(".")[0] in lines[0]
+
+
+def test_an_unknown_teacher(capfd: pytest.CaptureFixture[str]) -> None:
+    arguments = ["node", "--ros-args", "-p", "teacher:=aristotle"]
+    assert reasoning_node.main(arguments, lambda choice, say: Answerer(ColorStudent())) == 1
+    lines = [line for line in capfd.readouterr().err.splitlines() if "FATAL" in line]
+    assert len(lines) == 1 and "aristotle" in lines[0] and "compact" in lines[0]

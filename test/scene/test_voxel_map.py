@@ -4,6 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rgbd_support import make_pose, poses, wall_frame
 
+from mllm_for3d_ros.scene.map_cloud import map_columns
 from mllm_for3d_ros.scene.unproject import unproject
 from mllm_for3d_ros.scene.voxel_map import FrameError, VoxelMap, voxel_keys
 from mllm_for3d_ros.types import Frame, Intrinsics
@@ -138,6 +139,20 @@ def test_version_epoch_stamp_and_row_order() -> None:
     voxels.reset()
     assert len(voxels) == 0 and voxels.epoch != first.epoch and voxels.version > second.version
     assert len(voxels.snapshot()) == 0
+
+
+def test_records_are_the_columns_of_a_snapshot() -> None:
+    voxels = VoxelMap()
+    assert len(voxels.records().records) == voxels.records().newest_stamp == 0
+    for seed in range(3):
+        voxels.integrate(random_frame(make_pose((0.3, 0.2, 0.1), (1.0, -2.0, 0.5)), seed, stamp=10**18 + seed * 10**8))
+    cloud, packed = voxels.snapshot(), voxels.records()
+    assert (packed.newest_stamp, packed.version, packed.epoch) == (10**18 + 2 * 10**8, cloud.version, cloud.epoch)
+    columns = map_columns(cloud, packed.newest_stamp)
+    assert packed.records.dtype.names == (*columns, "epoch")
+    for name, column in columns.items():
+        np.testing.assert_array_equal(packed.records[name].view(np.uint32), column.view(np.uint32), err_msg=name)
+    assert set(packed.records["epoch"]) == {int(cloud.epoch, 16)}
 
 
 def test_weight_is_bounded_so_that_the_map_follows_changes() -> None:

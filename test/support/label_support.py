@@ -33,11 +33,12 @@ def label(
     report: bool = False,
     propose: int = 0,
     overwrite: bool = False,
+    rerun: bool = False,
 ) -> RunSummary:
     """Label into ``folder``/out with the answers cached in ``folder``/cache."""
     chosen = teacher or ColorTeacher()
     asked = tuple(Asked(text) for text in texts)
-    job = LabelJob(tuple(bags), asked, folder / "out", settings or LabelSettings(), propose, overwrite, report)
+    job = LabelJob(tuple(bags), asked, folder / "out", settings or LabelSettings(), propose, overwrite, report, rerun)
     with AnswerCache(folder / "cache") as cache:
         return label_recordings(
             job,

@@ -41,7 +41,7 @@
   const none = new Uint8Array(colors.length / 3), labelBuffer = feed("label", none, 1, gl.UNSIGNED_BYTE);
   gl.enable(gl.DEPTH_TEST); gl.clearColor(0.063, 0.075, 0.102, 1);
   const low = scene.low, span = scene.span;
-  const start = { azimuth: 0.8, elevation: 0.75, distance: 1.05 * scene.reach };
+  const start = { azimuth: 0.8, elevation: 0.75, distance: 0.85 * scene.reach };
   let eye = { ...start }, target = [...scene.middle];
   const chooser = document.getElementById("label"), slider = document.getElementById("threshold");
   const shown = document.getElementById("threshold-shown");

@@ -3,21 +3,45 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
 from mllm_for3d_ros.errors import CacheError, TeacherError
 from mllm_for3d_ros.language.instruction import clean_instruction
 from mllm_for3d_ros.teachers.base import Fingerprint, Teacher
-from mllm_for3d_ros.teachers.cache.answer_cache import AnswerCache
 from mllm_for3d_ros.teachers.image_memo import view_key
 from mllm_for3d_ros.teachers.proposing import Proposer
 from mllm_for3d_ros.types import Frame, ViewAnswer
 
 VIEWS_PER_COMMIT = 16
 """What a killed run loses at most."""
+
+
+class Answers(Protocol):
+    """Stored answers; see ``AnswerCache``, and for those of another process ``labeling.cluster_actors``."""
+
+    folder: Path
+
+    def get(self, fingerprint: Fingerprint, instruction: str, images: Sequence[bytes]) -> dict[bytes, ViewAnswer]:
+        """See AnswerCache."""
+        ...
+
+    def put(self, fingerprint: Fingerprint, instruction: str, answers: Mapping[bytes, ViewAnswer]) -> None:
+        """See AnswerCache."""
+        ...
+
+    def token_dim(self, fingerprint: Fingerprint) -> int | None:
+        """See AnswerCache."""
+        ...
+
+    def keep_token_dim(self, fingerprint: Fingerprint, token_dim: int) -> None:
+        """See AnswerCache."""
+        ...
 
 
 class CachedTeacher:
@@ -33,7 +57,7 @@ class CachedTeacher:
         self,
         fingerprint: Fingerprint,
         load: Callable[[], Teacher],
-        cache: AnswerCache,
+        cache: Answers,
         progress: Callable[[int], None] | None = None,
         views_per_commit: int = VIEWS_PER_COMMIT,
     ) -> None:
@@ -119,3 +143,19 @@ class CachedTeacher:
             yield
         finally:
             self.teacher_seconds += time.perf_counter() - start
+
+
+@dataclass(frozen=True)
+class TeacherSource:
+    """How to get a teacher; can be sent to other processes.
+
+    fingerprint: of its answers. load: makes it. views_per_commit: see ``CachedTeacher``.
+    """
+
+    fingerprint: Fingerprint
+    load: Callable[[], Teacher]
+    views_per_commit: int = VIEWS_PER_COMMIT
+
+    def cached(self, cache: Answers, progress: Callable[[int], None] | None = None) -> CachedTeacher:
+        """The teacher behind ``cache``; see ``CachedTeacher``."""
+        return CachedTeacher(self.fingerprint, self.load, cache, progress, self.views_per_commit)

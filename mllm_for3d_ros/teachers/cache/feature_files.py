@@ -1,4 +1,7 @@
-"""Image features of views: float16 safetensors files, one a (teacher, image), written once."""
+"""Image features of views: float16 safetensors files, one a (teacher, image), written once.
+
+A power cut may lose the last ones, which are then asked for again; waiting for the disk at each is not worth it.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +44,8 @@ class FeatureFiles:
         if not target.exists():
             target.parent.mkdir(parents=True, exist_ok=True)
             limit = float(np.finfo(np.float16).max)
-            write_whole(target, save({_NAME: np.clip(features, -limit, limit).astype(np.float16)}))
+            content = save({_NAME: np.clip(features, -limit, limit).astype(np.float16)})
+            write_whole(target, content, durable=False)
         return target.stat().st_size
 
     def read(self, path: str) -> np.ndarray | None:

@@ -33,10 +33,21 @@ def decode(counts: str, height: int, width: int) -> np.ndarray:
 
 def run_lengths(mask: np.ndarray) -> np.ndarray:
     """Lengths of the runs of ``mask`` [H, W] bool in column order, [n] int64, background first."""
-    flat = np.ascontiguousarray(mask.T, dtype=bool).ravel()
-    borders = np.flatnonzero(flat[1:] != flat[:-1]) + 1
-    starts = [0, 0] if flat.size and flat[0] else [0]
-    return np.diff(np.concatenate([starts, borders, [flat.size]]).astype(np.int64))
+    return join_runs(*split_runs(mask.astype(bool, copy=False)), mask.size)
+
+
+def split_runs(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Where in column order the runs of equal pixels of ``image`` [H, W] start, [n] int64, and their values [n]."""
+    flat = np.ascontiguousarray(image.T).ravel()
+    starts = np.flatnonzero(np.concatenate([np.ones(min(flat.size, 1), bool), flat[1:] != flat[:-1]]))
+    return starts, flat[starts]
+
+
+def join_runs(starts: np.ndarray, inside: np.ndarray, pixels: int) -> np.ndarray:
+    """``run_lengths`` of a mask of so many ``pixels`` from runs, neighbours maybe alike, and whether each is inside."""
+    borders = starts[np.flatnonzero(inside[1:] != inside[:-1]) + 1]
+    first = [0, 0] if len(inside) and inside[0] else [0]
+    return np.diff(np.concatenate([first, borders, [pixels]]).astype(np.int64))
 
 
 def write_counts(runs: np.ndarray) -> str:

@@ -23,7 +23,7 @@ def pack_mask(mask: np.ndarray) -> str:
 
     Probabilities beyond 0..1 are clipped, NaN counts as 0.
     """
-    clean = np.clip(np.nan_to_num(mask, nan=0.0), 0.0, 1.0)
+    clean = np.fmin(np.fmax(mask, np.float32(0)), np.float32(1))
     band = np.zeros(clean.shape, np.uint8)
     for level in LEVELS:
         band += clean > np.float32(level)
@@ -31,7 +31,8 @@ def pack_mask(mask: np.ndarray) -> str:
     total = np.bincount(band.ravel(), weights=clean.ravel(), minlength=len(LEVELS) + 1)
     used = np.flatnonzero(pixels)
     values = (total[used] / pixels[used]).tolist()
-    counts = [rle.encode(band >= lowest) for lowest in used[1:]]
+    starts, bands = rle.split_runs(band)
+    counts = [rle.write_counts(rle.join_runs(starts, bands >= lowest, band.size)) for lowest in used[1:]]
     return json.dumps({"size": list(clean.shape), "values": values, "counts": counts}, separators=(",", ":"))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -64,10 +65,15 @@ class CompactTeacher:
         network, text_head = PixelEmbedder(), TextHead.shaped_like(tensors, "text_head.")
         fill_module(network, tensors, "network.", path)
         fill_module(text_head, tensors, "text_head.", path)
-        return cls(network, text_head, encoder or SentenceEncoder.load(), card["sha256"][:16], views_kept)
+        encoder = encoder or SentenceEncoder.of_checkpoint(path, card)
+        return cls(network, text_head, encoder, card["sha256"][:16], views_kept)
 
     def answer(self, frames: Sequence[Frame], instruction: str) -> list[ViewAnswer]:
-        """See ``Teacher.answer``."""
+        """See ``Teacher.answer``; by one thread, as more would round otherwise."""
+        with one_thread():
+            return self._answer(frames, instruction)
+
+    def _answer(self, frames: Sequence[Frame], instruction: str) -> list[ViewAnswer]:
         embedding = self._encoder.encode([clean_instruction(instruction)])
         with torch.inference_mode():
             token = self._text_head(torch.from_numpy(embedding))[0]
@@ -112,3 +118,14 @@ def _image(frame: Frame) -> torch.Tensor:
             image, size=(INPUT_HEIGHT, INPUT_WIDTH), mode="bilinear", align_corners=False, antialias=True
         )
     return image.to(memory_format=torch.channels_last)
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Let torch work with one thread."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -1,0 +1,245 @@
+"""Labels recordings on request: the action label_bag over labeling/. Parameters: docs/nodes.md."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from rclpy.action import ActionServer, CancelResponse
+from rclpy.action.server import ServerGoalHandle
+from rclpy.callback_groups import ReentrantCallbackGroup
+from rclpy.executors import MultiThreadedExecutor
+
+from mllm_for3d_ros.action import LabelBag
+from mllm_for3d_ros.errors import MLLMFor3DError
+from mllm_for3d_ros.labeling.plan import plan_run
+from mllm_for3d_ros.labeling.progress import Progress
+from mllm_for3d_ros.labeling.runner import Listener, label_recordings
+from mllm_for3d_ros.labeling.settings import LabelJob
+from mllm_for3d_ros.labeling.summary import ALL_FAILED, CANCELLED, OK, SOME_FAILED, RunSummary
+from mllm_for3d_ros.nodes.conversion import duration_message
+from mllm_for3d_ros.nodes.label_goals import Limits, job_of, teacher_of
+from mllm_for3d_ros.nodes.managed_node import ManagedNode
+from mllm_for3d_ros.nodes.parameters import Change, Parameter, ParameterError
+from mllm_for3d_ros.nodes.runner import run_node
+from mllm_for3d_ros.nodes.speaker import one_line
+from mllm_for3d_ros.teachers.cache import AnswerCache, CachedTeacher
+from mllm_for3d_ros.teachers.options import TeacherOptions
+from mllm_for3d_ros.teachers.registry import cached_teacher, fingerprint_of
+
+PARAMETERS = (
+    Parameter("data_root", "", "Folder that recordings are read from; labels go to its folder labels"),
+    Parameter("teachers", "compact", "Teachers that a goal may name, separated by commas; the first is the default"),
+    Parameter("device", "auto", "Where the teacher runs: auto, cpu, cuda or cuda:N"),
+    Parameter("cache", "", "Folder of the teachers' stored answers; empty: the user's cache folder"),
+    Parameter("feedback_hz", 2.0, "How often feedback is sent at most, Hz", 0.1, 50.0, change=Change.ALWAYS),
+)
+THREADS = 3
+"""One labels, one answers goals and cancellations, one publishes diagnostics."""
+STOP_S = 30.0
+"""How long a run may take to end once it is asked to."""
+STATUS_OF = {
+    OK: LabelBag.Result.STATUS_DONE,
+    SOME_FAILED: LabelBag.Result.STATUS_PARTIAL,
+    ALL_FAILED: LabelBag.Result.STATUS_FAILED,
+}
+MakeTeacher = Callable[[str, TeacherOptions, AnswerCache, Callable[[int], None]], CachedTeacher]
+
+
+class LabelingNode(ManagedNode):
+    """Runs one goal at a time; a goal that comes meanwhile is aborted with the reason.
+
+    Args:
+        make_teacher: loads a teacher; tests give another.
+        arguments: for rclpy's Node.
+
+    Raises:
+        ParameterError: a parameter makes no sense.
+    """
+
+    def __init__(self, make_teacher: MakeTeacher = cached_teacher, **arguments: Any) -> None:
+        self._make_teacher = make_teacher
+        self._running = threading.Lock()
+        self._stop = threading.Event()
+        self._counts: Counter[str] = Counter()
+        self._progress: Progress | None = None
+        super().__init__("labeling_node", PARAMETERS, **arguments)
+
+    def configure(self, scope: ExitStack) -> None:
+        """Check the folder and the teachers' names."""
+        root = Path(self.parameters["data_root"])
+        if not self.parameters["data_root"] or not root.is_dir():
+            raise ParameterError(f"parameter data_root is {str(root)!r}: name an existing folder with recordings")
+        teachers = tuple(name.strip() for name in self.parameters["teachers"].split(",") if name.strip())
+        if not teachers:
+            raise ParameterError("parameter teachers is empty: name at least one, for instance compact")
+        self._limits = Limits(root.absolute(), teachers)
+        self._options = TeacherOptions(device=self.parameters["device"])
+
+    def activate(self, scope: ExitStack) -> None:
+        """Take goals."""
+        self._stop = threading.Event()  # a new one: a run of before that is slow to end stays told to
+        server = ActionServer(
+            self,
+            LabelBag,
+            "~/label_bag",
+            self._execute,
+            cancel_callback=lambda goal: CancelResponse.ACCEPT,
+            callback_group=ReentrantCallbackGroup(),
+        )
+        scope.callback(server.destroy)
+        scope.callback(self._end_run)
+        self.get_logger().info(
+            f"ready: recordings below {self._limits.data_root}, teachers {', '.join(self._limits.teachers)}"
+        )
+
+    def figures(self) -> Mapping[str, object]:
+        """Goals by what became of them, and how far the present one is."""
+        now = self._progress
+        present = {} if now is None else {"bag": now.bag, "stage": now.stage.name, "progress": f"{now.progress:.2f}"}
+        return {name: self._counts[name] for name in ("goals", "done", "rejected", "failed", "cancelled")} | present
+
+    def _end_run(self) -> None:
+        """Ask the run to stop and wait for it."""
+        self._stop.set()
+        if self._running.acquire(timeout=STOP_S):
+            self._running.release()
+        else:
+            self.get_logger().error(f"the run did not stop within {STOP_S:.0f} s; its labels so far are kept")
+
+    def _execute(self, goal: ServerGoalHandle) -> LabelBag.Result:
+        """Do what a goal asks for; runs in a thread of the executor."""
+        self._counts["goals"] += 1
+        started = time.monotonic()
+        if not self._running.acquire(blocking=False):
+            result = self._refused("another goal is being worked on: wait for its result, or cancel it")
+        else:
+            try:
+                result = self._label(goal)
+            except MLLMFor3DError as error:
+                result = self._failed(str(error))
+            except Exception as error:  # the node goes on whatever a recording or a teacher did
+                result = self._failed(f"unexpected {type(error).__name__}: {error}")
+            finally:
+                self._progress = None
+                self._running.release()
+        result.elapsed = duration_message(time.monotonic() - started)
+        self.get_logger().info(f"label_bag: {result.message}")
+        _close(goal, result.status)
+        return result
+
+    def _label(self, goal: ServerGoalHandle) -> LabelBag.Result:
+        asked, stop = goal.request, self._stop
+        try:
+            teacher, job = teacher_of(asked, self._limits), job_of(asked, self._limits)
+        except MLLMFor3DError as error:
+            return self._refused(str(error))
+        if asked.dry_run:
+            return self._planned(job, teacher)
+        feedback = Feedback(goal, lambda: float(self.parameters["feedback_hz"]))
+
+        def tell(progress: Progress) -> None:
+            self._progress = progress
+            feedback.tell(progress)
+
+        with AnswerCache(Path(self.parameters["cache"]) if self.parameters["cache"] else None) as cache:
+            summary = label_recordings(
+                job,
+                lambda answered: self._make_teacher(teacher, self._options, cache, answered),
+                Listener(tell),
+                lambda: goal.is_cancel_requested or stop.is_set(),
+            )
+        return self._result(job, summary)
+
+    def _result(self, job: LabelJob, summary: RunSummary) -> LabelBag.Result:
+        cancelled = summary.status == CANCELLED
+        status = LabelBag.Result.STATUS_CANCELLED if cancelled else STATUS_OF[summary.exit_status]
+        self._counts["cancelled" if cancelled else "failed" if status == LabelBag.Result.STATUS_FAILED else "done"] += 1
+        written = sum(scene.written for scene in summary.scenes)
+        said = f"{written} labels written for {len(summary.scenes)} of {len(job.recordings)} recordings"
+        return LabelBag.Result(
+            status=status,
+            message=said + ("; cancelled, set resume to go on" if cancelled else ""),
+            store=str(job.out),
+            report=summary.report or "",
+            bags_done=len(summary.scenes),
+            labels_written=written,
+            failed_bags=list(summary.failed),
+            failure_reasons=[one_line(reason) for reason in summary.failed.values()],
+            teacher_calls=summary.teacher_calls,
+            cache_hits=summary.cache_hits,
+        )
+
+    def _planned(self, job: LabelJob, teacher: str) -> LabelBag.Result:
+        plan = plan_run(job, str(fingerprint_of(teacher, self._options)))
+        problems = {one.path: one.problem for one in plan.recordings if one.problem}
+        self._counts["done"] += 1
+        exit_status = OK if not problems else SOME_FAILED if len(problems) < len(plan.recordings) else ALL_FAILED
+        return LabelBag.Result(
+            status=STATUS_OF[exit_status],
+            message=f"would read {plan.frames} frames of {len(plan.recordings)} recordings in about {plan.seconds:.0f} "
+            f"s and ask the teacher about at most {plan.most_calls} views",
+            store=str(job.out),
+            failed_bags=list(problems),
+            failure_reasons=[one_line(str(reason)) for reason in problems.values()],
+        )
+
+    def _refused(self, reason: str) -> LabelBag.Result:
+        self._counts["rejected"] += 1
+        return LabelBag.Result(status=LabelBag.Result.STATUS_REJECTED, message=one_line(reason))
+
+    def _failed(self, reason: str) -> LabelBag.Result:
+        self._counts["failed"] += 1
+        return LabelBag.Result(status=LabelBag.Result.STATUS_FAILED, message=one_line(reason))
+
+
+class Feedback:
+    """Sends how far a goal is, at most ``hz()`` times a second and at every change of stage or recording."""
+
+    def __init__(self, goal: ServerGoalHandle, hz: Callable[[], float]) -> None:
+        self._goal, self._hz = goal, hz
+        self._next = 0.0
+        self._before: tuple[int, int] | None = None
+
+    def tell(self, progress: Progress) -> None:
+        """A step was made."""
+        now, at = time.monotonic(), (progress.bag_index, int(progress.stage))
+        if now < self._next and at == self._before:
+            return
+        self._next, self._before = now + 1 / self._hz(), at
+        self._goal.publish_feedback(feedback_message(progress))
+
+
+def feedback_message(progress: Progress) -> LabelBag.Feedback:
+    """The message of a progress."""
+    same = ("bag", "bag_index", "bag_count", "frames_read", "frames_total", "teacher_calls", "cache_hits", "progress")
+    return LabelBag.Feedback(
+        stage=int(progress.stage),
+        remaining=duration_message(progress.remaining_s or 0.0),
+        **{name: getattr(progress, name) for name in same},
+    )
+
+
+def _close(goal: ServerGoalHandle, status: int) -> None:
+    """Set the action's own outcome: a run that is stopped by a deactivation is aborted, for nobody cancelled it."""
+    if status in (LabelBag.Result.STATUS_DONE, LabelBag.Result.STATUS_PARTIAL):
+        goal.succeed()
+    elif status == LabelBag.Result.STATUS_CANCELLED and goal.is_cancel_requested:
+        goal.canceled()
+    else:
+        goal.abort()
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the node until Ctrl-C; returns the exit status."""
+    return run_node(LabelingNode, argv, lambda: MultiThreadedExecutor(THREADS))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
