@@ -20,7 +20,7 @@ from mllm_for3d_ros.checkpoint import load_checkpoint, save_checkpoint
 from mllm_for3d_ros.errors import CheckpointError
 from mllm_for3d_ros.evaluation.text_benchmark import text_accuracy
 from mllm_for3d_ros.evaluation.twin_scenes import make_twin_scene
-from mllm_for3d_ros.language.sentence_encoder import ADAPTER_HASH, copy_adapter
+from mllm_for3d_ros.language.sentence_encoder import ADAPTER_HASH, SentenceEncoder, copy_adapter
 from mllm_for3d_ros.rooms.instructions import bank
 from mllm_for3d_ros.rooms.phrase_bank import phrase_tensors
 from mllm_for3d_ros.rooms.views import ROOMS_PER_SHARD, load_shards, render_shard
@@ -127,7 +127,10 @@ def train_student(
         network.load_state_dict({k: v for k, v in tensors.items() if not k.startswith("projector.")}, strict=False)
     network.projector.load_state_dict(text_head.state_dict())
     texts = [phrase.text for phrase in bank("train")]
-    fitted = fit(paths, texts, network, settings, Place(work, STUDENT_NAMES[labels]))
+    _, teacher_card = load_checkpoint(models / TEACHER_FILE, "teacher")
+    encoder = SentenceEncoder.of_checkpoint(models / TEACHER_FILE, teacher_card)
+    fitted = fit(paths, texts, network, settings, Place(work, STUDENT_NAMES[labels]), encoder)
+    said = {ADAPTER_HASH: teacher_card[ADAPTER_HASH]} if ADAPTER_HASH in teacher_card else {}
     save_checkpoint(
         models / f"{STUDENT_NAMES[labels]}.safetensors",
         fitted.network.state_dict(),
@@ -135,6 +138,7 @@ def train_student(
         | {
             "data": f"{fitted.scenes} Rooms recordings of {FRAMES} frames from seed {STUDENT.start} on",
             "labels": _labels_said(labels, models),
+            **said,
             "thresholds": fitted.thresholds,
             "pseudo_label_figures" if labels == PSEUDO else "ground_truth_figures": fitted.figures,
             "skipped_steps": fitted.skipped,

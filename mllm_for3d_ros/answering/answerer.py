@@ -49,10 +49,6 @@ class StudentLike(Protocol):
         """Name and hash of the weights."""
 
     @property
-    def mask_threshold(self) -> float:
-        """Calibrated probability from which a voxel belongs to the mask."""
-
-    @property
     def presence_threshold(self) -> float:
         """Calibrated presence from which there is a target."""
 
@@ -61,6 +57,9 @@ class StudentLike(Protocol):
 
     def respond(self, scene: Any, instruction: str) -> Response:
         """Answer one instruction: quick."""
+
+    def mask_level(self, probability: np.ndarray) -> float:
+        """Calibrated probability from which a voxel belongs to the mask of an answer with ``probability`` [N]."""
 
 
 class UnencodedScene:
@@ -149,12 +148,11 @@ class Answerer:
             ValueError: a threshold lies outside of 0..1, max_instances is negative, or the viewpoint is no pose.
         """
         text = clean_instruction(instruction)
-        threshold = self.student.mask_threshold if mask_threshold is None else mask_threshold
         least = self.student.presence_threshold if presence_threshold is None else presence_threshold
-        if not (0.0 <= threshold <= 1.0 and 0.0 <= least <= 1.0 and max_instances >= 0):
+        if not (0.0 <= (mask_threshold or 0.0) <= 1.0 and 0.0 <= least <= 1.0 and max_instances >= 0):
             raise ValueError(
                 f"thresholds must lie in 0..1 and max_instances not be negative, "
-                f"got {threshold}, {least}, {max_instances}"
+                f"got {mask_threshold}, {least}, {max_instances}"
             )
         cloud = scene.cloud
         if isinstance(scene, UnencodedScene):
@@ -164,17 +162,20 @@ class Answerer:
             if inside.sum() < self.min_voxels:
                 return _not_observed(text, cloud, int(inside.sum()))
             found = self._within(inside).answer(
-                scene, text, mask_threshold=threshold, presence_threshold=least, max_instances=max_instances,
+                scene, text, mask_threshold=mask_threshold, presence_threshold=least, max_instances=max_instances,
                 viewpoint=viewpoint,
             )  # fmt: skip
             return replace(found, explanation=f"In the region asked for: {found.explanation}")
-        limits = _Limits(threshold, least, max_instances)
+        limits = _Limits(mask_threshold, least, max_instances)
         seen_from = None if viewpoint is None else Viewpoint.of(viewpoint)
         query = parse_query(text)
         chosen = None if query is None else self._choose(scene, query, limits, seen_from)
         if query is None or chosen is None:
             return self._answer_whole(scene, text, limits)
-        return _chosen(text, cloud, query, chosen, limits)
+        return _chosen(text, cloud, query, chosen, self._level(limits, chosen.probability), limits.instances)
+
+    def _level(self, limits: _Limits, probability: np.ndarray) -> float:
+        return self.student.mask_level(probability) if limits.mask is None else limits.mask
 
     def _within(self, inside: np.ndarray) -> Answerer:
         """This answerer, blind to all rows of the map but those of ``inside`` [N] bool."""
@@ -185,12 +186,13 @@ class Answerer:
         """The student's answer to the sentence as it stands."""
         cloud, response = scene.cloud, self.student.respond(scene, text)
         probability, presence = response.probability, float(response.presence)
-        mask = probability >= np.float32(limits.mask)
+        level = self._level(limits, probability)
+        mask = probability >= np.float32(level)
         if presence < limits.presence:
             reason = f"presence {presence:.2f} is below {limits.presence:.2f}"
             return _no_target(text, cloud, probability, presence, reason)
         if mask.sum() < self.min_voxels:
-            reason = f"only {int(mask.sum())} voxels reach probability {limits.mask:.2f} ({self.min_voxels} needed)"
+            reason = f"only {int(mask.sum())} voxels reach probability {level:.2f} ({self.min_voxels} needed)"
             return _no_target(text, cloud, probability, presence, reason)
         return _found(text, cloud, probability, presence, self._split(cloud, probability, mask), limits.instances)
 
@@ -204,7 +206,7 @@ class Answerer:
 
         def ask(text: str) -> Found:
             response = self.student.respond(scene, text)
-            mask = response.probability >= np.float32(limits.mask)
+            mask = response.probability >= np.float32(self._level(limits, response.probability))
             there = response.presence >= limits.presence and mask.sum() >= self.min_voxels
             instances = self._split(scene.cloud, response.probability, mask) if there else ()
             return Found(things_of(scene.cloud, instances, floor), response.probability, float(response.presence))
@@ -221,9 +223,9 @@ class Answerer:
 
 @dataclass(frozen=True)
 class _Limits:
-    """Thresholds of voxels and of presence, and the most instances of an answer (0: all)."""
+    """Thresholds of voxels (None: the calibrated level) and of presence, the most instances of an answer (0: all)."""
 
-    mask: float
+    mask: float | None
     presence: float
     instances: int
 
@@ -246,12 +248,12 @@ def _no_target(text: str, cloud: SceneCloud, probability: np.ndarray, presence: 
     return Mask3D(text, Status.NO_TARGET, probability, nothing, presence, 0.0, why, map_version=cloud.version)
 
 
-def _chosen(text: str, cloud: SceneCloud, query: Query, choice: Choice, limits: _Limits) -> Mask3D:
-    """The answer made of what a query picks; outside of it, probabilities sink below the threshold of masks."""
-    outside = choice.probability * np.float32(0.5 * limits.mask)
+def _chosen(text: str, cloud: SceneCloud, query: Query, choice: Choice, level: float, most_instances: int) -> Mask3D:
+    """The answer made of what a query picks; outside of it, probabilities sink below the ``level`` of masks."""
+    outside = choice.probability * np.float32(0.5 * level)
     if not choice.picks:
         return _no_target(text, cloud, outside, choice.presence, choice.reason)
-    kept = choice.picks[: limits.instances] if limits.instances else choice.picks
+    kept = choice.picks[:most_instances] if most_instances else choice.picks
     instances = tuple(replace(thing.instance, reason=choice.reason) for thing in kept)
     mask = np.zeros(len(cloud), bool)
     for one in instances:

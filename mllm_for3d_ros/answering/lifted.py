@@ -26,7 +26,6 @@ class LiftedScene:
 class LiftedTeacher:
     """Answers like a student, from the teacher's answers on ``frames`` of the scene at hand."""
 
-    mask_threshold = 0.5
     presence_threshold = 0.5
 
     def __init__(
@@ -50,3 +49,7 @@ class LiftedTeacher:
         """Lift the answers to one instruction; unknown voxels get probability 0."""
         label = scene.labeller.label(instruction).label
         return Response(np.nan_to_num(label.probability), label.presence)
+
+    def mask_level(self, probability: np.ndarray) -> float:
+        """One half: what most views agree on."""
+        return 0.5

@@ -43,9 +43,9 @@ class StudentInRegion:
     def __init__(self, student: Any, inside: np.ndarray) -> None:
         self._student, self._inside = student, inside
         self.fingerprint: str = student.fingerprint
-        self.mask_threshold: float = student.mask_threshold
         self.presence_threshold: float = student.presence_threshold
         self.encode = student.encode
+        self.mask_level = student.mask_level
 
     def respond(self, scene: Any, instruction: str) -> ResponseInRegion:
         """The student's answer, with probability 0 outside."""

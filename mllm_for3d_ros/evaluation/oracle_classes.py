@@ -67,7 +67,6 @@ class TrueClasses:
     """Answers like a student, with all voxels of the class that is meant."""
 
     fingerprint = ORACLE
-    mask_threshold = 0.5
     presence_threshold = 0.5
 
     def __init__(self, class_index: np.ndarray, meaning: Callable[[str], int | None]) -> None:
@@ -89,6 +88,10 @@ class TrueClasses:
         meant = self._meaning(instruction)
         mask = np.zeros(len(scene.cloud), bool) if meant is None else scene.class_index == meant
         return Response(mask.astype(np.float32), float(mask.sum() >= MIN_SEEN_VOXELS))
+
+    def mask_level(self, probability: np.ndarray) -> float:
+        """One half: probabilities are 0 or 1."""
+        return 0.5
 
 
 class OracleClassesGroup:

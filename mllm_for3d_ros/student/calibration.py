@@ -9,10 +9,15 @@ import torch
 
 from mllm_for3d_ros.student.embedding import embed_voxels
 from mllm_for3d_ros.student.losses import PRESENT
+from mllm_for3d_ros.student.mask_level import mask_level
 from mllm_for3d_ros.student.network import StudentNetwork
+from mllm_for3d_ros.student.pieces import pieces_of, smoothed
 from mllm_for3d_ros.student.scene_store import UNSEEN, TrainingScene
 
-MASK_THRESHOLDS = (0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6)
+MASK_SHARES = (0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6)
+"""Of the probability of the strongest voxels, see ``mask_level``."""
+_STRONGEST = 8
+"""Student voxels that hold about ``mask_level.STRONGEST`` map voxels."""
 ALIKE = 0.005
 """Of presence thresholds this near the best, the highest is taken: rather "not here" than the wrong thing."""
 PRESENCE_THRESHOLDS = tuple(np.round(np.arange(0.05, 1.0, 0.05), 2).tolist())
@@ -24,9 +29,9 @@ def calibrate(
     """Choose thresholds on ``scenes``; ``embeddings`` [P, 384] are those of the phrases that they name.
 
     Returns:
-        thresholds: "mask" of the best mean IoU against the pseudo-labels, "presence" of the best mean of
-        sensitivity and specificity (the highest of those alike); where no scene has anything present, the
-        figures are 0; and the figures reached with them.
+        thresholds: "mask_share" of the best mean IoU against the pseudo-labels (answers smoothed over
+        superpoints), "presence" of the best mean of sensitivity and specificity (the highest of those alike); where
+        no scene has anything present, the figures are 0; and the figures reached with them.
     """
     overlaps: list[list[float]] = []
     presence: list[float] = []
@@ -37,16 +42,18 @@ def calibrate(
         logits, guess = predict(network, scene, embeddings)
         presence += guess.tolist()
         wanted += (scene.presence >= PRESENT).tolist()
+        pieces = pieces_of(scene.coords, scene.inputs)
         for query in np.flatnonzero(scene.presence >= PRESENT):
             known = scene.labels[query] != UNSEEN
             target = scene.labels[query][known] > 127
-            scores = logits[query].sigmoid().numpy()[known]
-            overlaps.append([_iou(scores > t, target) for t in MASK_THRESHOLDS])
-    mean = np.mean(overlaps, axis=0) if overlaps else np.zeros(len(MASK_THRESHOLDS))
+            scores = smoothed(logits[query].sigmoid().numpy(), pieces)[known]
+            levels = [mask_level(scores, share, _STRONGEST) for share in MASK_SHARES]
+            overlaps.append([_iou(scores >= level, target) for level in levels])
+    mean = np.mean(overlaps, axis=0) if overlaps else np.zeros(len(MASK_SHARES))
     balanced = [_balanced(np.array(presence) >= t, np.array(wanted)) for t in PRESENCE_THRESHOLDS]
     best_mask = int(np.argmax(mean))
     best_presence = int(np.flatnonzero(np.array(balanced) >= max(balanced) - ALIKE)[-1])
-    thresholds = {"mask": MASK_THRESHOLDS[best_mask], "presence": PRESENCE_THRESHOLDS[best_presence]}
+    thresholds = {"mask_share": MASK_SHARES[best_mask], "presence": PRESENCE_THRESHOLDS[best_presence]}
     figures = {
         "scenes": count,
         "mean_iou_to_pseudo_labels": round(float(mean[best_mask]), 4),

@@ -65,6 +65,7 @@ def fit(
     network: StudentNetwork,
     settings: StudentSettings,
     place: Place,
+    encoder: SentenceEncoder,
     world: World | None = None,
     held_out: int = HELD_OUT,
 ) -> Fitted:
@@ -76,6 +77,7 @@ def fit(
         network: with its initial weights.
         settings: hyperparameters.
         place: of checkpoint and logs; a run that was interrupted there goes on.
+        encoder: of texts, the one that the network's query projector reads.
         world: this process among those that train together; only the first writes and reports.
         held_out: one scene in so many is kept for the thresholds.
 
@@ -85,7 +87,6 @@ def fit(
     """
     here = world or World()
     used, kept_out = split(paths, held_out)
-    encoder = SentenceEncoder.load(device=here.device)
     scenes = SceneFiles(used, bank)
     embeddings = torch.from_numpy(encoder.encode(scenes.texts))
     state = place.folder / f"{place.name}_training.pt"

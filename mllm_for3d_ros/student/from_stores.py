@@ -11,9 +11,9 @@ from typing import Any
 import torch
 
 from mllm_for3d_ros.assets import models_dir
-from mllm_for3d_ros.checkpoint import fill_module, load_checkpoint, save_checkpoint
+from mllm_for3d_ros.checkpoint import fill_module, load_checkpoint, read_card, save_checkpoint
 from mllm_for3d_ros.errors import TrainingError
-from mllm_for3d_ros.language.sentence_encoder import SentenceEncoder
+from mllm_for3d_ros.language.sentence_encoder import ADAPTER_HASH, SentenceEncoder, copy_adapter
 from mllm_for3d_ros.student.config import NOTHING, SHIPPED, TrainConfig
 from mllm_for3d_ros.student.distributed import World, join_world
 from mllm_for3d_ros.student.fitting import Fitted, Place, fit, split
@@ -44,18 +44,21 @@ def train_from_stores(config: TrainConfig, command: str) -> Path | None:
             print(world.note)
         stores = find_stores(config.data)
         network, start = start_network(config)
-        meaning = None
-        if config.settle and config.start != NOTHING:
-            meaning = Meaning(network.projector, SentenceEncoder.load())
-        paths = _scenes(stores, config.output / "scenes", meaning, world)
+        encoder = _encoder(config, world.device)
+        settle = config.settle and config.start != NOTHING
+        paths = _scenes(
+            stores, config.output / "scenes", Meaning(network.projector, encoder) if settle else None, world
+        )
         used, kept_out = split(paths, config.held_out)
         settings = config.settings(len(used), world.size)
         place = Place(config.output, config.name, config.tensorboard, config.save_every)
-        fitted = fit(paths, (), network, settings, place, world, config.held_out)
+        fitted = fit(paths, (), network, settings, place, encoder, world, config.held_out)
         if not world.leads:
             return None
         path = config.output / f"{config.name}.safetensors"
         card = _card(config, settings, world, fitted, stores, len(kept_out)) | start
+        if ADAPTER_HASH in start:
+            copy_adapter(_start(config).parent, config.output)
         save_checkpoint(path, fitted.network.state_dict(), card | {"command": command})
         return path
 
@@ -73,11 +76,12 @@ def start_network(config: TrainConfig) -> tuple[StudentNetwork, dict[str, Any]]:
         raise TrainingError(f"unknown network {config.network!r}: choose one of {', '.join(NETWORKS)}")
     if config.start == NOTHING:
         return _untrained(config.concepts, config), {"classes": []}
-    path = models_dir() / CHECKPOINT if config.start == SHIPPED else Path(config.start)
+    path = _start(config)
     tensors, card = load_checkpoint(path, "student")
     stored = StudentNetwork.shaped_like(tensors)
-    said = {"classes": card.get("classes", []), "started_from": f"{path.stem} {card['sha256'][:16]}"}
     fill_module(stored, tensors, "", path)
+    said = {"classes": card.get("classes", []), "started_from": f"{path.stem} {card['sha256'][:16]}"}
+    said |= {ADAPTER_HASH: card[ADAPTER_HASH]} if ADAPTER_HASH in card else {}
     if stored.kind == config.network:
         return stored, said
     network = _untrained(stored.projector.classes, config)
@@ -94,6 +98,18 @@ def _untrained(concepts: int, config: TrainConfig) -> StudentNetwork:
 def command_line(arguments: Sequence[str]) -> str:
     """The command line as one would type it."""
     return shlex.join(["mllm-for3d", *arguments])
+
+
+def _encoder(config: TrainConfig, device: str) -> SentenceEncoder:
+    """The encoder that the query projector of ``start_network`` reads."""
+    if config.start == NOTHING:
+        return SentenceEncoder.load(device=device)
+    return SentenceEncoder.of_checkpoint(_start(config), read_card(_start(config)), device)
+
+
+def _start(config: TrainConfig) -> Path:
+    """The model to start from."""
+    return models_dir() / CHECKPOINT if config.start == SHIPPED else Path(config.start)
 
 
 def _scenes(stores: Sequence[Path], cache: Path, meaning: Meaning | None, world: World) -> list[Path]:

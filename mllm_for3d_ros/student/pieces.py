@@ -38,13 +38,33 @@ class Pieces:
             rows = tree.below(level, rows)
         rows = rows[cells.kept[rows]]
         rows = rows[np.argsort(cells.table.keys[rows])]
-        inputs = cells.inputs(rows)
-        colors = ((inputs[:, :3] + 1) * 127.5).clip(0, 255).astype(np.uint8)
-        normals = inputs[:, 3:6] / np.maximum(np.linalg.norm(inputs[:, 3:6], axis=1, keepdims=True), 1e-6)
-        points = ((unpack(cells.table.keys[rows]) + 0.5) * STUDENT_VOXEL).astype(np.float32)
-        labels = superpoints(points, normals, colors)
-        self.of[rows] = rows[np.unique(labels, return_index=True)[1]][labels]
+        self.of[rows] = rows[_first_of_piece(unpack(cells.table.keys[rows]), cells.inputs(rows))]
         return rows
+
+
+def pieces_of(coords: np.ndarray, inputs: np.ndarray) -> np.ndarray:
+    """[M] int64 voxel that stands for the superpoint of each voxel of a scene.
+
+    Args:
+        coords: [M, 3] int32.
+        inputs: [M, 8], see ``Cells.inputs``.
+    """
+    rows = np.lexsort(coords.T[::-1])
+    _, tile = np.unique(coords[rows] >> TILE_LEVEL, axis=0, return_inverse=True)
+    pieces = np.empty(len(coords), np.int64)
+    for one in range(int(tile.max(initial=-1)) + 1):
+        members = rows[tile.ravel() == one]
+        pieces[members] = members[_first_of_piece(coords[members], inputs[members].astype(np.float32))]
+    return pieces
+
+
+def _first_of_piece(coords: np.ndarray, inputs: np.ndarray) -> np.ndarray:
+    """[n] int64: for each voxel of a tile the first one of its superpoint, given voxels in the order of their keys."""
+    colors = ((inputs[:, :3] + 1) * 127.5).clip(0, 255).astype(np.uint8)
+    normals = inputs[:, 3:6] / np.maximum(np.linalg.norm(inputs[:, 3:6], axis=1, keepdims=True), 1e-6)
+    labels = superpoints(((coords + 0.5) * STUDENT_VOXEL).astype(np.float32), normals, colors)
+    first: np.ndarray = np.unique(labels, return_index=True)[1][labels]
+    return first
 
 
 def smoothed(values: np.ndarray, pieces: np.ndarray) -> np.ndarray:

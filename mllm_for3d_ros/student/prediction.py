@@ -16,12 +16,13 @@ from mllm_for3d_ros.language.instruction import clean_instruction
 from mllm_for3d_ros.language.sentence_encoder import SentenceEncoder
 from mllm_for3d_ros.student.embedding import PASSES
 from mllm_for3d_ros.student.encoding import EncodedScene, SceneEncoder
+from mllm_for3d_ros.student.mask_level import mask_level
 from mllm_for3d_ros.student.network import StudentNetwork
 from mllm_for3d_ros.student.pieces import smoothed
 from mllm_for3d_ros.types import SceneCloud
 
 CHECKPOINT = "student.safetensors"
-SMOOTH = False
+SMOOTH = True
 """Whether answers are averaged over superpoints unless said otherwise; docs/encoding.md has what it gives and costs."""
 
 
@@ -52,7 +53,7 @@ class Student:
         self.device = device
         self.device_note: str | None = None
         self.fingerprint = f"student:{card['sha256'][:16]}"
-        self.mask_threshold = float(card["thresholds"]["mask"])
+        self._mask_share = float(card["thresholds"]["mask_share"])
         self.presence_threshold = float(card["thresholds"]["presence"])
 
     @classmethod
@@ -79,7 +80,8 @@ class Student:
         tensors, card = load_checkpoint(path, "student")
         network = StudentNetwork.shaped_like(tensors)
         fill_module(network, tensors, "", path)
-        student = cls(network, encoder or SentenceEncoder.load(), card, choice.device, passes, smooth)
+        encoder = encoder or SentenceEncoder.of_checkpoint(path, card)
+        student = cls(network, encoder, card, choice.device, passes, smooth)
         student.device_note = choice.note
         return student
 
@@ -113,3 +115,7 @@ class Student:
             pieces = scene.pieces.joined().numpy()[scene.voxels]
             probability[scene.voxels] = smoothed(probability[scene.voxels], pieces)
         return Response(probability[scene.rows], float(presence))
+
+    def mask_level(self, probability: np.ndarray) -> float:
+        """See ``mask_level``; the share is the calibrated one."""
+        return mask_level(probability, self._mask_share)

@@ -12,7 +12,7 @@ from mllm_for3d_ros.cli import main as cli
 CARD = {
     "kind": "student",
     "licence": "MIT",
-    "thresholds": {"mask": 0.3},
+    "thresholds": {"mask_share": 0.3},
     "started_from": "student 0123",
     "classes": ["a"],
 }
@@ -36,7 +36,7 @@ def test_a_table_for_people(model, capsys):
 def test_json_for_programs(model, capsys):
     assert cli.main(["model", "info", str(model), "--json"]) == 0
     info = json.loads(capsys.readouterr().out)
-    assert info["parameters"] == 13 and info["sha256_matches"] and info["thresholds"] == {"mask": 0.3}
+    assert info["parameters"] == 13 and info["sha256_matches"] and info["thresholds"] == {"mask_share": 0.3}
     assert info["bytes"] == model.stat().st_size and info["dtypes"] == ["F16"]
 
 

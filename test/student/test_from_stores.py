@@ -32,7 +32,7 @@ def test_stores_become_a_student_with_a_card(tmp_path, encoder, capsys):
     assert card["command"] == f"mllm-for3d train {config}" and card["data"].startswith(
         "1 scenes of label stores, 1 more"
     )
-    assert card["settings"]["steps"] == 2 and set(card["thresholds"]) == {"mask", "presence"}
+    assert card["settings"]["steps"] == 2 and set(card["thresholds"]) == {"mask_share", "presence"}
     assert Student.load(model, "cpu", encoder).fingerprint.startswith("student:")
     lines = (tmp_path / "out" / "mine_losses.jsonl").read_text().splitlines()
     assert [json.loads(line)["step"] for line in lines] == [1, 2]

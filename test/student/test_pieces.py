@@ -6,7 +6,7 @@ from changing_map import ChangingMap
 from mllm_for3d_ros.student.cells import Cells
 from mllm_for3d_ros.student.grids import GridTree
 from mllm_for3d_ros.student.key_table import unpack
-from mllm_for3d_ros.student.pieces import TILE_LEVEL, Pieces, smoothed
+from mllm_for3d_ros.student.pieces import TILE_LEVEL, Pieces, pieces_of, smoothed
 
 
 def test_the_mean_over_each_piece_takes_the_place_of_its_values():
@@ -27,3 +27,15 @@ def test_a_piece_lies_in_one_tile_and_is_named_by_a_voxel_of_its_own():
     tiles = unpack(cells.table.keys) >> TILE_LEVEL
     np.testing.assert_array_equal(tiles[written], tiles[of])
     assert 1 < len(np.unique(of)) < len(of) / 4
+
+
+def test_a_scene_that_is_given_as_voxels_has_the_same_pieces():
+    world = ChangingMap()
+    world.sheet((40, -30, 0), size=60)
+    cells, tree, pieces = Cells(), GridTree(TILE_LEVEL + 1), Pieces()
+    change = cells.update(world.cloud(), np.zeros(0, np.int64))
+    tree.update(cells.table, cells.kept, change.voxels)
+    rows = pieces.update(cells, tree, change.voxels)
+    shuffled = np.random.default_rng(0).permutation(rows)
+    found = pieces_of(unpack(cells.table.keys[shuffled]), cells.inputs(shuffled))
+    np.testing.assert_array_equal(shuffled[found], pieces.of[shuffled])

@@ -14,7 +14,7 @@ from mllm_for3d_ros.student.prediction import Student
 from mllm_for3d_ros.types import SceneCloud
 
 ROWS = ("points", "colors", "normals", "weights", "last_seen_ns")
-CARD = {"sha256": "0" * 64, "thresholds": {"mask": 0.5, "presence": 0.4}}
+CARD = {"sha256": "0" * 64, "thresholds": {"mask_share": 0.5, "presence": 0.4}}
 
 
 @pytest.fixture

@@ -59,7 +59,7 @@ class NamedKinds:
     """A student that knows kinds by name, in the singular or plural, and finds all voxels of a kind."""
 
     fingerprint = "named:0000"
-    mask_threshold = presence_threshold = 0.5
+    presence_threshold = 0.5
 
     def __init__(self, kinds: np.ndarray) -> None:
         self._kinds = kinds
@@ -76,3 +76,6 @@ class NamedKinds:
                 found |= self._kinds == kind
         probability = np.where(found, 0.9, 0.05).astype(np.float32)
         return type("Answer", (), {"probability": probability, "presence": 0.8 if found.any() else 0.1})()
+
+    def mask_level(self, probability: np.ndarray) -> float:
+        return 0.5
