@@ -87,13 +87,42 @@ def segment(points: np.ndarray, normals: np.ndarray, colors: np.ndarray, *, min_
     known = _fill_normals(np.ascontiguousarray(normals[order], np.float32), xyz, near)
     spacing = max(float(np.sqrt(np.median(squared[:, 1]))), 1e-6)
     a, b, weights = _edges(xyz, known, colors[order].astype(np.float32) / 255.0, near, np.float32(spacing))
-    ranked = np.argsort(np.minimum(weights * np.float32(_STEPS), 65535.0).astype(np.uint16), kind="stable")
-    roots = _segment(ranked, a, b, weights, count, np.float32(TOLERANCE), min_size)
+    roots = _cut(a, b, weights, count, min_size)
     unordered = np.empty(count, np.int64)
     unordered[order] = roots
     labels = _renumber(unordered)
     sorted_labels = labels[order]
     return Superpoints(labels, np.bincount(labels), *_contacts(sorted_labels[a], sorted_labels[b], weights), spacing)
+
+
+def voxel_superpoints(
+    points: np.ndarray, normals: np.ndarray, colors: np.ndarray, touching: np.ndarray, spacing: float
+) -> np.ndarray:
+    """Superpoints of voxels of which is known who touches whom: several times quicker than looking for neighbours.
+
+    Args:
+        points: [N, 3] float32 m.
+        normals: [N, 3] float32 unit, or zero where unknown: those are taken from the voxels that touch.
+        colors: [N, 3] uint8.
+        touching: [N, K] int rows that touch each voxel, the voxel itself first and where there is none.
+        spacing: m between voxels.
+
+    Returns:
+        [N] int32 number of the superpoint of each voxel.
+    """
+    known = normals.astype(np.float32)
+    missing = ~known.any(axis=1)
+    around = known[touching[missing]].sum(axis=1)
+    known[missing] = around / np.maximum(np.linalg.norm(around, axis=1, keepdims=True), 1e-6)
+    a, b, weights = _edges(points, known, colors.astype(np.float32) / 255.0, touching, np.float32(spacing))
+    return _renumber(_cut(a, b, weights, len(points), MIN_SIZE))
+
+
+def _cut(a: np.ndarray, b: np.ndarray, weights: np.ndarray, count: int, min_size: int) -> np.ndarray:
+    """[N] int64 root of each of ``count`` points after cutting the graph of edges a, b [E] with ``weights`` [E]."""
+    ranked = np.argsort(np.minimum(weights * np.float32(_STEPS), 65535.0).astype(np.uint16), kind="stable")
+    roots: np.ndarray = _segment(ranked, a, b, weights, count, np.float32(TOLERANCE), min_size)
+    return roots
 
 
 def _one_piece(count: int) -> Superpoints:

@@ -50,6 +50,11 @@ class _Neighbours:
         return self._table
 
 
+def neighbours_of(rows: KeyTable) -> np.ndarray:
+    """[capacity, 27] int32 rows that touch each row of a level, itself in the middle, 0 for none."""
+    return _Neighbours().of(rows)
+
+
 class Grid:
     """One level above the cells.
 

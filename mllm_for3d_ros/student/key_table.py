@@ -112,6 +112,13 @@ def grown(array: np.ndarray, size: int, fill: int = 0) -> np.ndarray:
     return larger
 
 
+def pack(cells: np.ndarray) -> np.ndarray:
+    """Keys [N] int64 of ``cells`` [N, 3] of the finest level."""
+    biased = cells.astype(np.int64) + BIAS
+    keys: np.ndarray = (biased[:, 0] << 42) | (biased[:, 1] << 21) | biased[:, 2]
+    return keys
+
+
 def unpack(keys: np.ndarray) -> np.ndarray:
     """[N, 3] int32 cells of ``keys`` [N] of the finest level."""
     bits = 2 * BIAS - 1

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from mllm_for3d_ros.scene.superpoints import superpoints
+from mllm_for3d_ros.scene.superpoints import voxel_superpoints
 from mllm_for3d_ros.student.cells import STUDENT_VOXEL, Cells
-from mllm_for3d_ros.student.grids import GridTree
-from mllm_for3d_ros.student.key_table import grown, unpack
+from mllm_for3d_ros.student.grids import GridTree, neighbours_of
+from mllm_for3d_ros.student.key_table import KeyTable, grown, pack, unpack
 
 TILE_LEVEL = 5
 """Level of the grids whose cells are the tiles: 32 voxels or 1.6 m wide."""
+_ITSELF_FIRST = np.array([13, *range(13), *range(14, 27)])
 
 
 class Pieces:
@@ -22,10 +23,12 @@ class Pieces:
 
     def __init__(self) -> None:
         self.of = np.zeros(1, np.int32)
+        self._place = np.full(1, -1, np.int32)
 
     def update(self, cells: Cells, tree: GridTree, changed: np.ndarray) -> np.ndarray:
         """Segment the tiles of the voxels ``changed`` [K] int64 again; returns the voxels [n] in them, rising."""
         self.of = grown(self.of, len(cells.table.keys))
+        self._place = grown(self._place, len(cells.table.keys), -1)
         tiles = changed
         for level in range(1, TILE_LEVEL + 1):
             tiles = tree.above(level, tiles)
@@ -38,7 +41,9 @@ class Pieces:
             rows = tree.below(level, rows)
         rows = rows[cells.kept[rows]]
         rows = rows[np.argsort(cells.table.keys[rows])]
-        self.of[rows] = rows[_first_of_piece(unpack(cells.table.keys[rows]), cells.inputs(rows))]
+        coords = unpack(cells.table.keys[rows])
+        first = _first_of_piece(rows, coords, cells.inputs(rows), tree.neighbours(0), self._place)
+        self.of[rows] = rows[first]
         return rows
 
 
@@ -49,20 +54,41 @@ def pieces_of(coords: np.ndarray, inputs: np.ndarray) -> np.ndarray:
         coords: [M, 3] int32.
         inputs: [M, 8], see ``Cells.inputs``.
     """
-    rows = np.lexsort(coords.T[::-1])
-    _, tile = np.unique(coords[rows] >> TILE_LEVEL, axis=0, return_inverse=True)
+    table = KeyTable()
+    table.find_or_add(pack(coords))
+    touching = neighbours_of(table)
+    place = np.full(len(touching), -1, np.int32)
+    order = np.lexsort(coords.T[::-1])
+    _, tile = np.unique(coords[order] >> TILE_LEVEL, axis=0, return_inverse=True)
     pieces = np.empty(len(coords), np.int64)
     for one in range(int(tile.max(initial=-1)) + 1):
-        members = rows[tile.ravel() == one]
-        pieces[members] = members[_first_of_piece(coords[members], inputs[members].astype(np.float32))]
+        members = order[tile.ravel() == one]
+        first = _first_of_piece(members + 1, coords[members], inputs[members].astype(np.float32), touching, place)
+        pieces[members] = members[first]
     return pieces
 
 
-def _first_of_piece(coords: np.ndarray, inputs: np.ndarray) -> np.ndarray:
-    """[n] int64: for each voxel of a tile the first one of its superpoint, given voxels in the order of their keys."""
+def _first_of_piece(
+    rows: np.ndarray, coords: np.ndarray, inputs: np.ndarray, touching: np.ndarray, place: np.ndarray
+) -> np.ndarray:
+    """[n] int64: for each voxel of a tile the first one of its superpoint.
+
+    Args:
+        rows: [n] of the tables, in the order of their keys.
+        coords: [n, 3].
+        inputs: [n, 8].
+        touching: [capacity, 27], see ``GridTree.neighbours``.
+        place: [capacity] of -1, given back as it came.
+    """
+    own = np.arange(len(rows), dtype=np.int32)
+    place[rows] = own
+    near = place[touching[rows][:, _ITSELF_FIRST]]
+    near = np.where(near < 0, own[:, None], near)
+    place[rows] = -1
     colors = ((inputs[:, :3] + 1) * 127.5).clip(0, 255).astype(np.uint8)
     normals = inputs[:, 3:6] / np.maximum(np.linalg.norm(inputs[:, 3:6], axis=1, keepdims=True), 1e-6)
-    labels = superpoints(((coords + 0.5) * STUDENT_VOXEL).astype(np.float32), normals, colors)
+    points = ((coords + 0.5) * STUDENT_VOXEL).astype(np.float32)
+    labels = voxel_superpoints(points, normals, colors, near, STUDENT_VOXEL)
     first: np.ndarray = np.unique(labels, return_index=True)[1][labels]
     return first
 
