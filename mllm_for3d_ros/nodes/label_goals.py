@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from mllm_for3d_ros.errors import MLLMFor3DError
-from mllm_for3d_ros.labeling.settings import Asked, LabelJob, LabelSettings
+from mllm_for3d_ros.labeling.settings import VIEWS, Asked, LabelJob, LabelSettings
 from mllm_for3d_ros.language.instruction import clean_instruction
 from mllm_for3d_ros.language.instruction_file import collect_with_kinds
 from mllm_for3d_ros.lifting.settings import LiftSettings
@@ -20,7 +20,6 @@ from mllm_for3d_ros.teachers.catalogue import require_proposer
 LABELS = "labels"
 """Folder below the data root that labels are written to."""
 TOPICS = ("color_topic", "depth_topic", "camera_info_topic", "pose_topic", "map_frame", "camera_frame")
-VIEWS = 16
 MOST_VIEWS, VOXEL_SIZES = 1000, (0.005, 1.0)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 

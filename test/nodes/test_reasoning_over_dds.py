@@ -88,7 +88,7 @@ def robot(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Robot]:
             yield started
             started.reasoning.interrupt()
             started.reasoning.interrupt()  # as launch and a terminal together do
-            assert started.reasoning.stop() == 0, started.reasoning.last_lines()
+            assert started.reasoning.stop(PATIENCE_S) == 0, started.reasoning.last_lines()
             assert "Traceback" not in started.reasoning.log.read_text()
     finally:
         os.environ.clear()

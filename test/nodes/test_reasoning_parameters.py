@@ -11,7 +11,7 @@ from mllm_for3d_ros.nodes.parameters import Parameter
 from mllm_for3d_ros.nodes.reasoning_parameters import PARAMETERS
 
 ROOT = Path(__file__).parents[2]
-PAGE = section("reasoning_node", "When nothing comes")
+PAGE = section("reasoning_node", "labeling_node")
 TABLE = {parameter.name: parameter for parameter in PARAMETERS}
 OWN = [parameter for parameter in PARAMETERS if parameter not in IMAGE_PARAMETERS]
 
