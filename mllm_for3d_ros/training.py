@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from mllm_for3d_ros.checkpoint import load_checkpoint, save_checkpoint
+from mllm_for3d_ros.checkpoint import fill_module, load_checkpoint, save_checkpoint
 from mllm_for3d_ros.errors import CheckpointError
 from mllm_for3d_ros.evaluation.text_benchmark import text_accuracy
 from mllm_for3d_ros.evaluation.twin_scenes import make_twin_scene
@@ -26,10 +26,12 @@ from mllm_for3d_ros.rooms.phrase_bank import phrase_tensors
 from mllm_for3d_ros.rooms.views import ROOMS_PER_SHARD, load_shards, render_shard
 from mllm_for3d_ros.rooms.vocabulary import CLASS_NAMES
 from mllm_for3d_ros.seeds import STUDENT, TEACHER, check_seeds
-from mllm_for3d_ros.student.fitting import HELD_OUT, Place, fit
+from mllm_for3d_ros.student.calibration import calibrate
+from mllm_for3d_ros.student.fitting import HELD_OUT, Place, fit, split
 from mllm_for3d_ros.student.network import StudentNetwork
 from mllm_for3d_ros.student.prediction import CHECKPOINT as STUDENT_FILE
 from mllm_for3d_ros.student.rivalry import settled
+from mllm_for3d_ros.student.scene_files import SceneFiles
 from mllm_for3d_ros.student.scene_store import FRAMES, make_scene
 from mllm_for3d_ros.student.settings import StudentSettings
 from mllm_for3d_ros.teachers.compact.network import PixelEmbedder
@@ -113,10 +115,7 @@ def train_student(
 
     ``labels``: "truth" trains the supervised twin on ``work``/scenes_truth, and writes student_truth.safetensors.
     """
-    folder = work / SCENE_FOLDERS[labels]
-    paths = sorted(folder.glob("scene_?????.npz"))
-    if len(paths) < HELD_OUT:
-        raise CheckpointError(f"{len(paths)} labelled scenes in {folder}; run: mllm-for3d train scenes{_asked(labels)}")
+    paths = _scene_paths(work, labels)
     text_head = text_head_of(models / TEACHER_FILE)
     torch.manual_seed(seed)
     network = StudentNetwork(text_head.classes)
@@ -140,10 +139,39 @@ def train_student(
             "labels": _labels_said(labels, models),
             **said,
             "thresholds": fitted.thresholds,
-            "pseudo_label_figures" if labels == PSEUDO else "ground_truth_figures": fitted.figures,
+            _figures_field(labels): fitted.figures,
             "skipped_steps": fitted.skipped,
         },
     )
+
+
+def set_thresholds(work: Path, models: Path, labels: str = PSEUDO) -> dict[str, float]:
+    """Set the thresholds of the student in ``models`` anew on the kept-out scenes of ``work``; returns its figures.
+
+    For a student whose text side was replaced: presence is then told from other attention.
+    """
+    path = models / f"{STUDENT_NAMES[labels]}.safetensors"
+    tensors, card = load_checkpoint(path, "student")
+    network = StudentNetwork.shaped_like(tensors)
+    fill_module(network, tensors, "", path)
+    _, kept_out = split(_scene_paths(work, labels))
+    scenes = SceneFiles(kept_out, [phrase.text for phrase in bank("train")])
+    embeddings = torch.from_numpy(SentenceEncoder.of_checkpoint(path, card).encode(scenes.texts))
+    thresholds, figures = calibrate(network.eval(), scenes, embeddings)
+    save_checkpoint(path, tensors, card | {"thresholds": thresholds, _figures_field(labels): figures})
+    return figures
+
+
+def _scene_paths(work: Path, labels: str) -> list[Path]:
+    folder = work / SCENE_FOLDERS[labels]
+    paths = sorted(folder.glob("scene_?????.npz"))
+    if len(paths) < HELD_OUT:
+        raise CheckpointError(f"{len(paths)} labelled scenes in {folder}; run: mllm-for3d train scenes{_asked(labels)}")
+    return paths
+
+
+def _figures_field(labels: str) -> str:
+    return "pseudo_label_figures" if labels == PSEUDO else "ground_truth_figures"
 
 
 @cache

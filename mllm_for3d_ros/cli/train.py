@@ -9,7 +9,7 @@ from mllm_for3d_ros.cli.arguments import positive_int
 
 HELP = "train a student from label stores as a configuration says, or the shipped models on Rooms, stage by stage"
 
-STAGES = ("text", "views", "teacher", "scenes", "student", "put-text")
+STAGES = ("text", "views", "teacher", "scenes", "student", "put-text", "thresholds")
 _EPILOG = """CONFIG: a YAML or TOML file; config/student.yaml shows every field with its default, see docs/training.md.
 On several GPUs, CPUs or machines: torchrun --nproc-per-node N -m mllm_for3d_ros.cli.main train CONFIG
 
@@ -20,6 +20,7 @@ stages of the shipped models, each goes on where it was interrupted:
   scenes   record rooms 5000.. (student seeds), and lift the teacher's answers to pseudo-labels
   student  the sparse 3D student on those scenes
   put-text put a text side trained on its own into finished models: from --start into --models
+  thresholds set the thresholds of the student in --models anew, on the scenes kept out of its training
 
 examples:
   mllm-for3d train config/student.yaml
@@ -89,6 +90,8 @@ def _run_stage(args: argparse.Namespace) -> None:
         training.train_teacher(args.work, models, args.steps or 4200, args.seed, args.start)
     elif args.what == "scenes":
         training.make_scenes(args.work, models, args.rooms or 320, args.workers, args.labels)
+    elif args.what == "thresholds":
+        print(training.set_thresholds(args.work, models, args.labels))
     else:
         training.train_student(args.work, models, args.steps or 2000, args.seed, args.start, args.labels)
 

@@ -8,7 +8,9 @@ from mllm_for3d_ros.cli import main as cli
 
 def test_what_is_neither_stage_nor_configuration_is_named(capsys):
     assert cli.main(["train", "studnet"]) == 2
-    assert "'studnet' is no stage (text, views, teacher, scenes, student, put-text)" in capsys.readouterr().err
+    assert (
+        "'studnet' is no stage (text, views, teacher, scenes, student, put-text, thresholds)" in capsys.readouterr().err
+    )
 
 
 def test_a_missing_configuration_is_one_line(tmp_path, capsys):
@@ -22,6 +24,7 @@ def test_a_missing_configuration_is_one_line(tmp_path, capsys):
         (["scenes", "--rooms", "5"], "make_scenes", (5, 2, "teacher")),
         (["scenes", "--labels", "truth", "--workers", "1"], "make_scenes", (320, 1, "truth")),
         (["student", "--labels", "truth", "--steps", "7"], "train_student", (7, 0, None, "truth")),
+        (["thresholds"], "set_thresholds", ("teacher",)),
     ],
 )
 def test_a_stage_gets_its_options(tmp_path, monkeypatch, arguments, function, expected):
