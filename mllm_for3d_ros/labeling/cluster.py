@@ -94,7 +94,14 @@ class OnCluster:
         self._teachers = [held.remote(cluster.source) for _ in range(min(gpus, len(job.recordings)))]
 
     def outcomes(self) -> Iterator[tuple[Bag, Outcome]]:
-        """See Labeller."""
+        """See Labeller; the actors end with it, and free their GPUs."""
+        try:
+            yield from self._results()
+        finally:
+            for actor in (self._desk, *self._teachers):
+                self._ray.kill(actor)
+
+    def _results(self) -> Iterator[tuple[Bag, Outcome]]:
         running = {self._begin(bag): bag for bag in bags_of(self._job)}
         stopping = False
         while running:
