@@ -20,7 +20,8 @@ SENTENCES = [
 ]
 INTENTS = (DATA / "plain_intents.txt").read_text(encoding="utf-8").splitlines()
 RELATION_WORDS = re.compile(
-    r"\b(?:on|upon|under|beneath|below|above|over|next|beside|by|at|near|nearest|closest|between|behind|front|from|along)\b"
+    r"\b(?:on|off|upon|under|beneath|below|above|over|next|beside|by|at|near|nearest|closest|around|between|behind|front"
+    r"|from|along)\b"
 )
 
 
@@ -46,8 +47,9 @@ def test_phrases_without_a_relation_word_say_no_relation() -> None:
 
 
 def test_few_phrases_of_the_bank_say_a_relation() -> None:
-    related = [p.text for p in bank("train") if (query := parse_query(p.text)) is not None and query.relation]
-    assert len(related) <= 60  # those that do: "the fan on the table"
+    phrases = bank("train")
+    related = [p.text for p in phrases if (query := parse_query(p.text)) is not None and query.relation]
+    assert len(related) <= 0.015 * len(phrases)  # those that do: "the fan on the table"
 
 
 def test_only_two_uncertain_things_are_loose() -> None:
