@@ -16,7 +16,7 @@ from __future__ import annotations
 import argparse
 import functools
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +24,7 @@ import numpy as np
 
 from bench.fusion import cost
 from bench.report import report
+from mllm_for3d_ros.evaluation.splat import subset
 from mllm_for3d_ros.student.encoding import EncodedScene
 from mllm_for3d_ros.student.voxels import STUDENT_VOXEL, voxelise
 from mllm_for3d_ros.types import SceneCloud
@@ -194,14 +195,7 @@ def _fifty_thousand(cloud: SceneCloud) -> SceneCloud:
     """Rows of a map that make about 50k student voxels: all on one side of a plane."""
     across = np.sort(voxelise(cloud).coords[:, 0])
     rows = cloud.points[:, 0] < across[min(50_000, len(across) - 1)] * STUDENT_VOXEL
-    return replace(
-        cloud,
-        points=cloud.points[rows],
-        colors=cloud.colors[rows],
-        normals=cloud.normals[rows],
-        weights=cloud.weights[rows],
-        last_seen_ns=cloud.last_seen_ns[rows],
-    )
+    return subset(cloud, rows)
 
 
 def main() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from mllm_for3d_ros.errors import DeviceError
@@ -52,3 +54,16 @@ def cuda_problem() -> str | None:
     except RuntimeError as error:
         return f"the CUDA device does not work ({str(error).splitlines()[0]})"
     return None
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """One thread for torch: the same sums on every machine; our numba kernels have no more."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

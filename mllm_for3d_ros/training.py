@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from mllm_for3d_ros.checkpoint import fill_module, load_checkpoint, save_checkpoint
+from mllm_for3d_ros.checkpoint import fill_module, load_checkpoint, read_card, save_checkpoint
 from mllm_for3d_ros.errors import CheckpointError
 from mllm_for3d_ros.evaluation.text_benchmark import text_accuracy
 from mllm_for3d_ros.evaluation.twin_scenes import make_twin_scene
@@ -126,7 +126,7 @@ def train_student(
         network.load_state_dict({k: v for k, v in tensors.items() if not k.startswith("projector.")}, strict=False)
     network.projector.load_state_dict(text_head.state_dict())
     texts = [phrase.text for phrase in bank("train")]
-    _, teacher_card = load_checkpoint(models / TEACHER_FILE, "teacher")
+    teacher_card = read_card(models / TEACHER_FILE)
     encoder = SentenceEncoder.of_checkpoint(models / TEACHER_FILE, teacher_card)
     fitted = fit(paths, texts, network, settings, Place(work, STUDENT_NAMES[labels]), encoder)
     said = {ADAPTER_HASH: teacher_card[ADAPTER_HASH]} if ADAPTER_HASH in teacher_card else {}
@@ -202,7 +202,7 @@ def _asked(labels: str) -> str:
 def _labels_said(labels: str, models: Path) -> str:
     if labels == TRUTH:
         return "supervised by 3D ground truth: for comparison only"
-    _, teacher_card = load_checkpoint(models / TEACHER_FILE, "teacher")
+    teacher_card = read_card(models / TEACHER_FILE)
     return f"pseudo-labels lifted from teacher {teacher_card['sha256'][:16]}; no 3D annotation"
 
 
@@ -220,7 +220,7 @@ def _card(
         "licence": "Apache-2.0",
     }
     if start is not None:
-        card["started_from"] = f"{start.stem} {load_checkpoint(start, kind)[1]['sha256'][:16]}"
+        card["started_from"] = f"{start.stem} {read_card(start)['sha256'][:16]}"
     return card
 
 

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from multiprocessing import get_context
 from typing import Any, Protocol, TypeVar
 
+from mllm_for3d_ros.device import one_thread
+
 Result = TypeVar("Result", covariant=True)
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 
@@ -32,7 +34,7 @@ def spread(make: Callable[[], Meter[Result]], seeds: Sequence[int], workers: int
         results in the order of ``seeds``, each as soon as it and those before it are there.
     """
     if workers <= 1 or len(seeds) <= 1:
-        with _one_thread():
+        with one_thread():
             meter = make()
             for seed in seeds:
                 yield meter.measure(seed)
@@ -60,19 +62,6 @@ def _start(make: Callable[[], Meter[Any]]) -> None:
 def _measure(seed: int) -> Any:
     assert _meter is not None
     return _meter.measure(seed)
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """One thread for torch; our numba kernels have no more."""
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 @contextmanager

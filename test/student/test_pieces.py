@@ -9,18 +9,23 @@ from mllm_for3d_ros.student.key_table import unpack
 from mllm_for3d_ros.student.pieces import TILE_LEVEL, Pieces, pieces_of, smoothed
 
 
+def segmented_sheet() -> tuple[Cells, Pieces, np.ndarray]:
+    """Cells and pieces of a sheet of several tiles, and the voxels that were segmented."""
+    world = ChangingMap()
+    world.sheet((40, -30, 0), size=60)
+    cells, tree, pieces = Cells(), GridTree(TILE_LEVEL + 1), Pieces()
+    change = cells.update(world.cloud(), np.zeros(0, np.int64))
+    tree.update(cells.table, cells.kept, change.voxels)
+    return cells, pieces, pieces.update(cells, tree, change.voxels)
+
+
 def test_the_mean_over_each_piece_takes_the_place_of_its_values():
     values = np.array([0.0, 1.0, 0.5, 0.2], np.float32)
     np.testing.assert_allclose(smoothed(values, np.array([7, 7, 3, 3])), [0.5, 0.5, 0.35, 0.35])
 
 
 def test_a_piece_lies_in_one_tile_and_is_named_by_a_voxel_of_its_own():
-    world = ChangingMap()
-    world.sheet((40, -30, 0), size=60)
-    cells, tree, pieces = Cells(), GridTree(TILE_LEVEL + 1), Pieces()
-    change = cells.update(world.cloud(), np.zeros(0, np.int64))
-    tree.update(cells.table, cells.kept, change.voxels)
-    written = pieces.update(cells, tree, change.voxels)
+    cells, pieces, written = segmented_sheet()
     np.testing.assert_array_equal(written, np.flatnonzero(cells.kept))
     of = pieces.of[written]
     np.testing.assert_array_equal(pieces.of[of], of)
@@ -30,12 +35,7 @@ def test_a_piece_lies_in_one_tile_and_is_named_by_a_voxel_of_its_own():
 
 
 def test_a_scene_that_is_given_as_voxels_has_the_same_pieces():
-    world = ChangingMap()
-    world.sheet((40, -30, 0), size=60)
-    cells, tree, pieces = Cells(), GridTree(TILE_LEVEL + 1), Pieces()
-    change = cells.update(world.cloud(), np.zeros(0, np.int64))
-    tree.update(cells.table, cells.kept, change.voxels)
-    rows = pieces.update(cells, tree, change.voxels)
+    cells, pieces, rows = segmented_sheet()
     shuffled = np.random.default_rng(0).permutation(rows)
     found = pieces_of(unpack(cells.table.keys[shuffled]), cells.inputs(shuffled))
     np.testing.assert_array_equal(shuffled[found], pieces.of[shuffled])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +11,7 @@ from torch.nn import functional as F
 
 from mllm_for3d_ros.assets import models_dir
 from mllm_for3d_ros.checkpoint import fill_module, load_checkpoint
+from mllm_for3d_ros.device import one_thread
 from mllm_for3d_ros.language.instruction import clean_instruction
 from mllm_for3d_ros.language.sentence_encoder import SentenceEncoder
 from mllm_for3d_ros.language.text_head import TOKEN_DIM, TextHead
@@ -118,14 +118,3 @@ def _image(frame: Frame) -> torch.Tensor:
             image, size=(INPUT_HEIGHT, INPUT_WIDTH), mode="bilinear", align_corners=False, antialias=True
         )
     return image.to(memory_format=torch.channels_last)
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Let torch work with one thread."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
