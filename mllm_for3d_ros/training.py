@@ -17,7 +17,7 @@ import torch
 from tqdm import tqdm
 
 from mllm_for3d_ros.checkpoint import fill_module, load_checkpoint, read_card, save_checkpoint
-from mllm_for3d_ros.errors import CheckpointError
+from mllm_for3d_ros.errors import CheckpointError, TrainingError
 from mllm_for3d_ros.evaluation.text_benchmark import text_accuracy
 from mllm_for3d_ros.evaluation.twin_scenes import make_twin_scene
 from mllm_for3d_ros.language.sentence_encoder import ADAPTER_HASH, SentenceEncoder, copy_adapter
@@ -33,6 +33,7 @@ from mllm_for3d_ros.student.prediction import CHECKPOINT as STUDENT_FILE
 from mllm_for3d_ros.student.rivalry import settled
 from mllm_for3d_ros.student.scene_files import SceneFiles
 from mllm_for3d_ros.student.scene_store import FRAMES, make_scene
+from mllm_for3d_ros.student.self_training import SecondOpinion
 from mllm_for3d_ros.student.settings import StudentSettings
 from mllm_for3d_ros.teachers.compact.network import PixelEmbedder
 from mllm_for3d_ros.teachers.compact.teacher import CHECKPOINT as TEACHER_FILE
@@ -41,9 +42,11 @@ from mllm_for3d_ros.teachers.compact.training import TeacherSettings, TeacherTra
 from mllm_for3d_ros.text_training import load_text, text_head_of
 
 VIEWS_PER_ROOM = 8
-PSEUDO, TRUTH = "teacher", "truth"
-SCENE_FOLDERS = {PSEUDO: "scenes", TRUTH: "scenes_truth"}
-STUDENT_NAMES = {PSEUDO: "student", TRUTH: "student_truth"}
+PSEUDO, REFINED, TRUTH = "teacher", "refined", "truth"
+SCENE_FOLDERS = {PSEUDO: "scenes", REFINED: "scenes_refined", TRUTH: "scenes_truth"}
+STUDENT_NAMES = {PSEUDO: "student", REFINED: "student", TRUTH: "student_truth"}
+_SCENE_STAGES = {PSEUDO: "scenes", REFINED: "refine --start FOLDER", TRUTH: "scenes --labels truth"}
+RUN_NAMES = {PSEUDO: "student", REFINED: "student_refined", TRUTH: "student_truth"}
 
 
 def render_views(work: Path, rooms: int, workers: int) -> None:
@@ -95,6 +98,8 @@ def make_scenes(work: Path, models: Path, rooms: int, workers: int, labels: str 
     ``labels``: "teacher" lifts the teacher's answers, into ``work``/scenes; "truth" takes 3D ground truth instead,
     into ``work``/scenes_truth, for the supervised twin that the student is compared with.
     """
+    if labels == REFINED:
+        raise TrainingError("scenes are refined by a stage of their own: mllm-for3d train refine --start FOLDER")
     seeds = range(STUDENT.start, STUDENT.start + rooms)
     check_seeds(seeds, STUDENT, "the student")
     folder = work / SCENE_FOLDERS[labels]
@@ -105,6 +110,20 @@ def make_scenes(work: Path, models: Path, rooms: int, workers: int, labels: str 
         else:
             jobs = [pool.submit(_scene, seed, folder, models / TEACHER_FILE) for seed in seeds]
         for job in tqdm(jobs, desc="labelling", unit="scene"):
+            job.result()
+
+
+def refine_scenes(work: Path, start: Path, workers: int) -> None:
+    """Mix the answers of the student in ``start`` into the labels of ``work``/scenes, into ``work``/scenes_refined.
+
+    Scenes that exist are kept.
+    """
+    folder = work / SCENE_FOLDERS[REFINED]
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = _scene_paths(work, PSEUDO)
+    with ProcessPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+        jobs = [pool.submit(_refine, path, folder, start / STUDENT_FILE) for path in paths]
+        for job in tqdm(jobs, desc="refining", unit="scene"):
             job.result()
 
 
@@ -128,7 +147,7 @@ def train_student(
     texts = [phrase.text for phrase in bank("train")]
     teacher_card = read_card(models / TEACHER_FILE)
     encoder = SentenceEncoder.of_checkpoint(models / TEACHER_FILE, teacher_card)
-    fitted = fit(paths, texts, network, settings, Place(work, STUDENT_NAMES[labels]), encoder)
+    fitted = fit(paths, texts, network, settings, Place(work, RUN_NAMES[labels]), encoder)
     said = {ADAPTER_HASH: teacher_card[ADAPTER_HASH]} if ADAPTER_HASH in teacher_card else {}
     save_checkpoint(
         models / f"{STUDENT_NAMES[labels]}.safetensors",
@@ -166,12 +185,14 @@ def _scene_paths(work: Path, labels: str) -> list[Path]:
     folder = work / SCENE_FOLDERS[labels]
     paths = sorted(folder.glob("scene_?????.npz"))
     if len(paths) < HELD_OUT:
-        raise CheckpointError(f"{len(paths)} labelled scenes in {folder}; run: mllm-for3d train scenes{_asked(labels)}")
+        raise CheckpointError(
+            f"{len(paths)} labelled scenes in {folder}; run: mllm-for3d train {_SCENE_STAGES[labels]}"
+        )
     return paths
 
 
 def _figures_field(labels: str) -> str:
-    return "pseudo_label_figures" if labels == PSEUDO else "ground_truth_figures"
+    return "ground_truth_figures" if labels == TRUTH else "pseudo_label_figures"
 
 
 @cache
@@ -194,6 +215,19 @@ def _twin_scene(seed: int, folder: Path, twins_of: Path) -> None:
         make_twin_scene(seed, bank("train"), twins_of / path.name).save(path)
 
 
+@cache
+def _second_opinion(checkpoint: Path) -> SecondOpinion:
+    """One student a process."""
+    return SecondOpinion.load(checkpoint)
+
+
+def _refine(path: Path, folder: Path, checkpoint: Path) -> None:
+    target = folder / path.name
+    if not target.exists():
+        texts = [phrase.text for phrase in bank("train")]
+        _second_opinion(checkpoint).refined(SceneFiles([path], texts)[0]).save(target)
+
+
 def _asked(labels: str) -> str:
     """The option of the command line that asks for ``labels``."""
     return "" if labels == PSEUDO else f" --labels {labels}"
@@ -203,7 +237,8 @@ def _labels_said(labels: str, models: Path) -> str:
     if labels == TRUTH:
         return "supervised by 3D ground truth: for comparison only"
     teacher_card = read_card(models / TEACHER_FILE)
-    return f"pseudo-labels lifted from teacher {teacher_card['sha256'][:16]}; no 3D annotation"
+    mixed = ", mixed with the answers of a student trained on them" if labels == REFINED else ""
+    return f"pseudo-labels lifted from teacher {teacher_card['sha256'][:16]}{mixed}; no 3D annotation"
 
 
 def _card(

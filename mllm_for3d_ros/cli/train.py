@@ -9,7 +9,7 @@ from mllm_for3d_ros.cli.arguments import positive_int
 
 HELP = "train a student from label stores as a configuration says, or the shipped models on Rooms, stage by stage"
 
-STAGES = ("text", "views", "teacher", "scenes", "student", "put-text", "thresholds")
+STAGES = ("text", "views", "teacher", "scenes", "student", "refine", "put-text", "thresholds")
 _EPILOG = """CONFIG: a YAML or TOML file; config/student.yaml shows every field with its default, see docs/training.md.
 On several GPUs, CPUs or machines: torchrun --nproc-per-node N -m mllm_for3d_ros.cli.main train CONFIG
 
@@ -19,12 +19,14 @@ stages of the shipped models, each goes on where it was interrupted:
   teacher  the compact teacher on those views
   scenes   record rooms 5000.. (student seeds), and lift the teacher's answers to pseudo-labels
   student  the sparse 3D student on those scenes
+  refine   mix the answers of the student in --start into the pseudo-labels, for a second student
   put-text put a text side trained on its own into finished models: from --start into --models
   thresholds set the thresholds of the student in --models anew, on the scenes kept out of its training
 
 examples:
   mllm-for3d train config/student.yaml
   for s in text views teacher scenes student; do mllm-for3d train $s --work work; done
+  mllm-for3d train refine --start work/models && mllm-for3d train student --labels refined --start work/models
   mllm-for3d train scenes --labels truth && mllm-for3d train student --labels truth   # the supervised twin"""
 
 
@@ -44,9 +46,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     stages.add_argument(
         "--labels",
-        choices=("teacher", "truth"),
+        choices=("teacher", "refined", "truth"),
         default="teacher",
-        help="of scenes and student; truth: the twin supervised by 3D ground truth, for comparison only",
+        help="of scenes and student; refined: those of the stage refine; "
+        "truth: the twin supervised by 3D ground truth, for comparison only",
     )
     stages.add_argument("--workers", type=positive_int, default=2, help="processes that render (default: 2)")
     stages.add_argument("--start", type=Path, metavar="FOLDER", help="models to go on from, e.g. those in models/")
@@ -90,6 +93,8 @@ def _run_stage(args: argparse.Namespace) -> None:
         training.train_teacher(args.work, models, args.steps or 4200, args.seed, args.start)
     elif args.what == "scenes":
         training.make_scenes(args.work, models, args.rooms or 320, args.workers, args.labels)
+    elif args.what == "refine":
+        training.refine_scenes(args.work, args.start or models, args.workers)
     elif args.what == "thresholds":
         print(training.set_thresholds(args.work, models, args.labels))
     else:

@@ -93,6 +93,7 @@ class StudentNetwork(nn.Module):
         self.token_map = nn.Linear(TOKEN_DIM, TOKEN_DIM)
         self.bias = nn.Parameter(torch.tensor(-3.0))
         self.presence_head = nn.Linear(2 * len(PRESENCE_TOP) + 1, 1)
+        self.presence_bias = nn.Parameter(torch.zeros(classes))
 
     @classmethod
     def shaped_like(cls, tensors: Mapping[str, torch.Tensor]) -> StudentNetwork:
@@ -141,11 +142,11 @@ class StudentNetwork(nn.Module):
         """``presence_logits`` from the ``won`` [Q, N] of the voxels.
 
         The evidence is the strongest voxels, twice: on their own, and in competition, where a voxel that
-        another concept explains better counts for little.
+        another concept explains better counts for little. How much is needed differs from concept to concept.
         """
         evidence = [*_strongest(mask_logits), *_strongest(won), 10 * attention[:, -1] - 5]
         result: torch.Tensor = self.presence_head(torch.stack(evidence, 1)).squeeze(1)
-        return result
+        return result + attention[:, :-1] @ self.presence_bias
 
 
 def _strongest(logits: torch.Tensor) -> list[torch.Tensor]:

@@ -1,0 +1,107 @@
+"""Self-training: a trained student's own answers, mixed into the pseudo-labels that it learnt from.
+
+A student that saw hundreds of scenes agrees with what the lifted answers have in common and not with the errors of
+one view or one scene, so the mean of the two is better than either (docs/results.md has the figures). No other
+label is needed. Source: noisy student training (Xie et al., CVPR 2020), with the answers mixed instead of replaced.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from mllm_for3d_ros.checkpoint import fill_module, load_checkpoint
+from mllm_for3d_ros.language.sentence_encoder import SentenceEncoder
+from mllm_for3d_ros.student.calibration import predict
+from mllm_for3d_ros.student.mask_level import mask_level
+from mllm_for3d_ros.student.network import StudentNetwork
+from mllm_for3d_ros.student.pieces import pieces_of, smoothed
+from mllm_for3d_ros.student.scene_store import LABEL_SCALE, UNSEEN, TrainingScene
+
+OWN_MASK, OWN_PRESENCE = 0.5, 0.35
+"""Share of the student's own answer in the mean of the masks, and in that of presence."""
+SHARE = 0.5
+"""Share of the strongest voxels' mean at which the border of a refined mask lies, see ``mask_level``."""
+STRONGEST = 8
+"""Student voxels that hold about ``mask_level.STRONGEST`` map voxels."""
+
+
+class SecondOpinion:
+    """A trained student that is asked what a scene's instructions were already answered for.
+
+    Args:
+        network: on the CPU.
+        encoder: of the texts, the one that the network's query projector reads.
+        threshold: of the network's presence.
+    """
+
+    def __init__(self, network: StudentNetwork, encoder: SentenceEncoder, threshold: float) -> None:
+        self._network, self._encoder, self._threshold = network.eval(), encoder, threshold
+
+    @classmethod
+    def load(cls, checkpoint: Path) -> SecondOpinion:
+        """The student of ``checkpoint``.
+
+        Raises:
+            CheckpointError: a file is missing, damaged or does not fit.
+        """
+        tensors, card = load_checkpoint(checkpoint, "student")
+        network = StudentNetwork.shaped_like(tensors)
+        fill_module(network, tensors, "", checkpoint)
+        encoder = SentenceEncoder.of_checkpoint(checkpoint, card)
+        return cls(network, encoder, float(card["thresholds"]["presence"]))
+
+    def refined(self, scene: TrainingScene) -> TrainingScene:
+        """``scene``, which has texts, with the student's answers mixed into its labels; see ``refined``."""
+        assert scene.texts is not None
+        embeddings = torch.from_numpy(self._encoder.encode([str(text) for text in scene.texts]))
+        asked = replace(scene, phrases=np.arange(len(scene.texts)))
+        logits, presence = predict(self._network, asked, embeddings)
+        pieces = pieces_of(scene.coords, scene.inputs)
+        masks = np.stack([smoothed(row, pieces) for row in logits.sigmoid().numpy()])
+        return refined(scene, masks, centred(presence, self._threshold))
+
+
+def refined(scene: TrainingScene, probability: np.ndarray, presence: np.ndarray) -> TrainingScene:
+    """``scene`` with labels and presence that are means of its own and of the student's.
+
+    A refined label is 1/2 at the border of the mask, also of small things of which neither was ever sure. The
+    labels of what is then unlikely to be there are scaled down. Unknown voxels stay unknown.
+
+    Args:
+        scene: with Q instructions and M voxels.
+        probability: [Q, M] of the student's answers, 0..1.
+        presence: [Q] of the student's answers, 0..1, 1/2 at its threshold.
+
+    Raises:
+        ValueError: ``probability`` or ``presence`` has another shape.
+    """
+    labels = np.asarray(scene.labels)
+    if probability.shape != labels.shape or presence.shape != labels.shape[:1]:
+        raise ValueError(
+            f"the scene has labels {list(labels.shape)}, got answers {list(probability.shape)} "
+            f"with presence {list(presence.shape)}"
+        )
+    known = labels != UNSEEN
+    claims = np.where(known, labels / LABEL_SCALE, 0)
+    there = OWN_PRESENCE * presence + (1 - OWN_PRESENCE) * scene.presence
+    mixed = OWN_MASK * probability + (1 - OWN_MASK) * claims
+    mixed = np.where(known, mixed, 0)
+    borders = np.array([mask_level(row, SHARE, STRONGEST) for row in mixed])
+    masks = np.minimum(mixed / (2 * borders[:, None]), 1.0) * np.minimum(2 * there, 1.0)[:, None] ** 2
+    return replace(
+        scene,
+        labels=np.where(known, (masks * LABEL_SCALE).round(), UNSEEN).astype(np.uint8),
+        presence=there.astype(np.float32),
+    )
+
+
+def centred(presence: np.ndarray, threshold: float) -> np.ndarray:
+    """``presence`` [Q] with its logits moved such that ``threshold`` lies at 1/2."""
+    odds = np.clip(presence, 1e-6, 1 - 1e-6)
+    odds = odds / (1 - odds) * (1 - threshold) / threshold
+    centre: np.ndarray = odds / (1 + odds)
+    return centre
