@@ -48,24 +48,35 @@ class Convolution:
         self._bias = None if stage.bias is None else stage.bias.to(device)
         self._packed = _compiled().pack(self._weight) if backend_for(self._weight).name == "cpp" else None
 
-    def __call__(self, values: torch.Tensor, meetings: Meetings, added: torch.Tensor | None) -> torch.Tensor:
-        """Outputs [n, Co].
+    def __call__(
+        self,
+        values: torch.Tensor,
+        meetings: Meetings,
+        rows: torch.Tensor,
+        added: torch.Tensor | None,
+        into: torch.Tensor | None,
+    ) -> torch.Tensor:
+        """Outputs [n, Co]; with ``into`` they are written there instead, and it is returned.
 
         Args:
             values: [capacity, Ci] the source, row 0 zero.
             meetings: which rows of it.
-            added: [n, Co] rows of the added value.
+            rows: [n] int64 of the outputs in ``added`` and ``into``, all different.
+            added: [capacity, Co] the added value.
+            into: [capacity, Co].
         """
         relu = self._layer.stages[0].relu
         if self._packed is not None:
-            residual = None if added is None else added.contiguous()
-            shape = self._weight.shape[2]
-            return _compiled().convolve(values[1:], self._packed, meetings.pairs, shape, self._bias, residual, relu)
+            width = self._weight.shape[2]
+            return _compiled().convolve(
+                values[1:], self._packed, meetings.pairs, width, self._bias, added, relu, rows, into
+            )
         result = self._unfolded(values, meetings) if self._layer.kind == "around" else self._listed(values, meetings)
-        for term in (self._bias, added):
+        for term in (self._bias, None if added is None else added.index_select(0, rows)):
             if term is not None:
                 result += term
-        return result.relu_() if relu else result
+        result = result.relu_() if relu else result
+        return result if into is None else into.index_copy_(0, rows, result)
 
     def _unfolded(self, values: torch.Tensor, meetings: Meetings) -> torch.Tensor:
         matrix = self._weight.flatten(0, 1)

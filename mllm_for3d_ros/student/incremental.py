@@ -122,27 +122,35 @@ class _Pass:
         """Compute the rows of ``works``; ``inputs`` [n, 8] are those of the first. Returns the last layer's rows."""
         result = inputs
         for index, (layer, work) in enumerate(zip(self._program, works, strict=True)):
-            result = self._compute(index, layer, work, inputs)
+            target = None
             if index < len(self._values):
-                values = self._values[index] = _grown(self._values[index], capacities[layer.level], self._device)
-                values.index_copy_(0, self._rows(work.rows), result)
-                values.index_fill_(0, self._rows(work.gone), 0.0)
+                target = self._values[index] = _grown(self._values[index], capacities[layer.level], self._device)
+            result = self._compute(index, layer, work, inputs, target)
+            if target is not None and len(work.gone):
+                target.index_fill_(0, self._rows(work.gone), 0.0)
         return result
 
     def _rows(self, rows: np.ndarray) -> torch.Tensor:
         return torch.from_numpy(rows).to(self._device)
 
-    def _compute(self, index: int, layer: Layer, work: _Work, inputs: torch.Tensor) -> torch.Tensor:
+    def _compute(
+        self, index: int, layer: Layer, work: _Work, inputs: torch.Tensor, target: torch.Tensor | None
+    ) -> torch.Tensor:
+        """The rows [n, C] of one layer; where there is a ``target``, in it."""
         if len(work.rows) == 0:
             return inputs.new_zeros((0, layer.channels))
         convolution, rows = self._convolutions[index], self._rows(work.rows)
         if convolution is None:
             read = [inputs if value == 0 else self._values[value - 1].index_select(0, rows) for value in layer.sources]
-            return self._applied(read[0] if len(read) == 1 else torch.cat(read, 1), layer.stages)
+            x = self._applied(read[0] if len(read) == 1 else torch.cat(read, 1), layer.stages)
+            return x if target is None else target.index_copy_(0, rows, x)
         assert work.meetings is not None
-        added = None if layer.added is None else self._values[layer.added - 1].index_select(0, rows)
-        x = convolution(self._values[layer.sources[0] - 1], work.meetings, added)
-        return self._applied(x, layer.stages[1:])
+        source, later = self._values[layer.sources[0] - 1], layer.stages[1:]
+        added = None if layer.added is None else self._values[layer.added - 1]
+        if target is not None and not later:
+            return convolution(source, work.meetings, rows, added, target)
+        x = self._applied(convolution(source, work.meetings, rows, added, None), later)
+        return x if target is None else target.index_copy_(0, rows, x)
 
     def _applied(self, x: torch.Tensor, stages: Sequence[Stage]) -> torch.Tensor:
         for stage in stages:

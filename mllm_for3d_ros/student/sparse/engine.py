@@ -19,7 +19,7 @@ import torch
 from mllm_for3d_ros.errors import DeviceError
 
 LIBRARY = "libsparse_engine.so"
-VERSION = 1
+VERSION = 2
 ISA_VARIABLE = "MLLM_FOR3D_SPARSE_ISA"
 INSTRUCTION_SETS = ("avx512", "avx2", "baseline")
 SUFFIXES = {torch.float32: "f32", torch.float64: "f64"}
@@ -104,11 +104,17 @@ class Engine:
         bias: torch.Tensor | None = None,
         residual: torch.Tensor | None = None,
         relu: bool = False,
+        rows: torch.Tensor | None = None,
+        into: torch.Tensor | None = None,
     ) -> torch.Tensor:
-        """Rows [rows_out, Co]: sums of x[in] W[k], then + bias [Co], + residual [rows_out, Co], and ReLU."""
-        result = x.new_empty(pairs.rows_out, outputs)
+        """Rows [rows_out, Co]: sums of x[in] W[k], then + bias [Co], + residual [rows_out, Co], and ReLU.
+
+        With ``rows`` [rows_out] int64, all different, the residual of output i is row rows[i] of ``residual``, and
+        with ``into`` output i is written there as row rows[i]; what else is in ``into`` stays.
+        """
+        result = x.new_empty(pairs.rows_out, outputs) if into is None else into
         sizes = _wide(pairs.offsets), _wide(pairs.rows_out), _wide(x.shape[1]), _wide(outputs)
-        end = bias, residual, ctypes.c_int(relu), _threads()
+        end = bias, residual, ctypes.c_int(relu), rows, None if into is None else rows, _threads()
         self.call(f"convolve_{SUFFIXES[x.dtype]}", x, packed, result, *pairs.tensors, *sizes, *end)
         return result
 

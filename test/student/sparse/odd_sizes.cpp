@@ -19,7 +19,7 @@ int64_t sparse_block_rows();
   int sparse_lanes_##S();                                                                                           \
   int sparse_pack_##S(const T*, T*, int64_t, int64_t, int64_t, int, int, int);                                      \
   int sparse_convolve_##S(const T*, const T*, T*, const int32_t*, const int32_t*, const int64_t*, int64_t, int64_t, \
-                          int64_t, int64_t, const T*, const T*, int, int);                                          \
+                          int64_t, int64_t, const T*, const T*, int, const int64_t*, const int64_t*, int);          \
   int sparse_weight_gradient_##S(const T*, const T*, T*, const int32_t*, const int32_t*, const int64_t*, int64_t,   \
                                  int64_t, int64_t, int64_t, int);
 DECLARE(float, f32)
@@ -57,7 +57,12 @@ int convolve(const std::vector<int32_t>& table, int64_t offsets, int64_t rows_in
   std::vector<T> packed(offsets * ci * across);
   status |= C::pack(w.data(), packed.data(), offsets, ci, co, 0, 0, 2);
   status |= C::convolve(x.data(), packed.data(), y.data(), in.data(), out.data(), starts.data(), offsets, rows_out, ci,
-                        co, bias.data(), nullptr, 1, 2);
+                        co, bias.data(), nullptr, 1, nullptr, nullptr, 2);
+  std::vector<int64_t> rows(rows_out);
+  for (int64_t i = 0; i < rows_out; ++i) rows[i] = rows_out - 1 - i;
+  const std::vector<T> residual(y);
+  status |= C::convolve(x.data(), packed.data(), y.data(), in.data(), out.data(), starts.data(), offsets, rows_out, ci,
+                        co, bias.data(), residual.data(), 1, rows.data(), rows.data(), 2);
   status |= C::gradient(x.data(), y.data(), dw.data(), in.data(), out.data(), starts.data(), offsets, rows_out, ci, co,
                         2);
   const int64_t back = (ci + C::lanes() - 1) / C::lanes() * C::lanes();

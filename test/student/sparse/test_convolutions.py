@@ -16,6 +16,7 @@ from mllm_for3d_ros.student.sparse import (
     build_levels,
     use_backend,
 )
+from mllm_for3d_ros.student.sparse.engine import engine
 
 EVEN, LOWEST, EXTENT = 8, -4, 8
 RUNNING = [name for name, backend in BACKENDS.items() if backend.problem(torch.zeros(1, 1)) is None]
@@ -118,6 +119,24 @@ def test_one_and_two_threads_give_the_same_bits():
     finally:
         torch.set_num_threads(before)
     assert all(torch.equal(a, b) for a, b in zip(one, two, strict=True))
+
+
+@given(st.integers(0, 2**16), st.booleans())
+@settings(max_examples=20, deadline=None)
+def test_outputs_are_written_to_the_rows_that_are_named_and_nowhere_else(seed, relu):
+    compiled = engine()
+    assert compiled is not None
+    generator = torch.Generator().manual_seed(seed)
+    coords = scattered(300, extent=9)
+    pairs = compiled.pairs(build_levels(coords, 1)[0].submanifold.table)
+    x = torch.randn(len(coords), 7, generator=generator)
+    packed = compiled.pack(torch.randn(27, 7, 21, generator=generator))
+    bias, values = torch.randn(21, generator=generator), torch.randn(400, 21, generator=generator)
+    rows = torch.randperm(400, generator=generator)[: len(coords)]
+    wanted = values.clone()
+    wanted[rows] = compiled.convolve(x, packed, pairs, 21, bias, values[rows], relu)
+    assert compiled.convolve(x, packed, pairs, 21, bias, values, relu, rows, values) is values
+    torch.testing.assert_close(values, wanted, atol=0, rtol=0)
 
 
 def test_rows_of_another_shape_are_refused():

@@ -44,7 +44,7 @@ const Kernels<double>* kernels<double>() {
 extern "C" {
 
 // Version of this interface; Python refuses another one.
-int sparse_version() { return 1; }
+int sparse_version() { return 2; }
 
 int64_t sparse_block_rows() { return kBlockRows; }
 
@@ -69,9 +69,10 @@ const char* sparse_chosen() { return chosen->name; }
   }                                                                                                               \
   int sparse_convolve_##SUFFIX(const T* x, const T* packed, T* y, const int32_t* in, const int32_t* out,          \
                                const int64_t* starts, int64_t offsets, int64_t rows_out, int64_t ci, int64_t co,  \
-                               const T* bias, const T* residual, int relu, int threads) {                         \
-    kernels<T>()->convolve(x, packed, y, {in, out, starts, offsets, rows_out}, ci, co, {bias, residual, relu},    \
-                           threads);                                                                              \
+                               const T* bias, const T* residual, int relu, const int64_t* residual_rows,          \
+                               const int64_t* rows, int threads) {                                                \
+    kernels<T>()->convolve(x, packed, y, {in, out, starts, offsets, rows_out}, ci, co,                            \
+                           {bias, residual, relu, residual_rows, rows}, threads);                                 \
     return kDone;                                                                                                 \
   }                                                                                                               \
   int sparse_weight_gradient_##SUFFIX(const T* x, const T* dy, T* weight, const int32_t* in, const int32_t* out,  \

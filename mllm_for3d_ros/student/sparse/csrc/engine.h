@@ -22,6 +22,8 @@ struct Finish {
   const T* bias;      // [Co], or null
   const T* residual;  // [rows_out, Co], or null
   int relu;
+  const int64_t* residual_rows;  // [rows_out] row of residual for each output, or null: the same
+  const int64_t* rows;           // [rows_out] row of y for each output, all different, or null: the same
 };
 
 // The kernels of one instruction set and number type.

@@ -103,13 +103,16 @@ void convolve_block(const T* x, const T* packed, T* y, const Pairs& pairs, int64
   const int64_t columns = least(width, co - column);
   for (int64_t r = 0; r < rows; ++r) {
     T* sum = sums + r * width;
+    const int64_t to = finish.rows ? finish.rows[first + r] : first + r;
     if (finish.bias)
       for (int64_t c = 0; c < columns; ++c) sum[c] += finish.bias[column + c];
-    if (finish.residual)
-      for (int64_t c = 0; c < columns; ++c) sum[c] += finish.residual[(first + r) * co + column + c];
+    if (finish.residual) {
+      const int64_t from = finish.residual_rows ? finish.residual_rows[first + r] : first + r;
+      for (int64_t c = 0; c < columns; ++c) sum[c] += finish.residual[from * co + column + c];
+    }
     if (finish.relu)
       for (int64_t c = 0; c < columns; ++c) sum[c] = sum[c] > 0 ? sum[c] : 0;
-    memcpy(y + (first + r) * co + column, sum, sizeof(T) * columns);
+    memcpy(y + to * co + column, sum, sizeof(T) * columns);
   }
 }
 
