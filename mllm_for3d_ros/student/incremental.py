@@ -63,22 +63,27 @@ class IncrementalNetwork:
 
     def _plan(self, cells: Cells, tree: GridTree, changed: np.ndarray) -> list[_Work]:
         """What each layer has to compute, from the first to the last."""
+        alive = [cells.kept, *(grid.alive for grid in tree.grids)]
+        first = all(len(values) == 1 for one in self._passes for values in one.values)
+        voxels = [np.flatnonzero(one) for one in alive] if first else []
         dirty = [changed]
         works: list[_Work] = []
         for layer in self._layers:
-            touched = _reached(layer, dirty, tree)
+            touched = voxels[layer.level] if first else _reached(layer, dirty, tree)
             dirty.append(touched)
-            alive = cells.kept if layer.level == 0 else tree.grids[layer.level - 1].alive
-            living = alive[touched]
-            same = self._same(layer, touched[living], works)
-            meetings = same.meetings if same else self._meetings(cells, tree, layer, touched[living])
-            works.append(_Work(touched[living], touched[~living], meetings))
+            living = alive[layer.level][touched]
+            rows = touched if first else touched[living]
+            same = self._same(layer, rows, works)
+            meetings = same.meetings if same else self._meetings(cells, tree, layer, rows)
+            works.append(_Work(rows, touched[~living], meetings))
         return works
 
     def _same(self, layer: Layer, rows: np.ndarray, before: list[_Work]) -> _Work | None:
         """The work of an earlier layer that reads the same rows."""
         for other, work in zip(self._layers, before, strict=False):
-            if (other.kind, other.level) == (layer.kind, layer.level) and np.array_equal(work.rows, rows):
+            if (other.kind, other.level) != (layer.kind, layer.level):
+                continue
+            if work.rows is rows or np.array_equal(work.rows, rows):
                 return work
         return None
 
@@ -116,15 +121,15 @@ class _Pass:
         self._program = program
         self._device = device
         self._convolutions = [None if layer.kind == "points" else Convolution(layer, device) for layer in program]
-        self._values = [_zeros(1, layer.channels, device) for layer in program[:-1]]
+        self.values = [_zeros(1, layer.channels, device) for layer in program[:-1]]
 
     def run(self, inputs: torch.Tensor, works: list[_Work], capacities: list[int]) -> torch.Tensor:
         """Compute the rows of ``works``; ``inputs`` [n, 8] are those of the first. Returns the last layer's rows."""
         result = inputs
         for index, (layer, work) in enumerate(zip(self._program, works, strict=True)):
             target = None
-            if index < len(self._values):
-                target = self._values[index] = _grown(self._values[index], capacities[layer.level], self._device)
+            if index < len(self.values):
+                target = self.values[index] = _grown(self.values[index], capacities[layer.level], self._device)
             result = self._compute(index, layer, work, inputs, target)
             if target is not None and len(work.gone):
                 target.index_fill_(0, self._rows(work.gone), 0.0)
@@ -141,12 +146,12 @@ class _Pass:
             return inputs.new_zeros((0, layer.channels))
         convolution, rows = self._convolutions[index], self._rows(work.rows)
         if convolution is None:
-            read = [inputs if value == 0 else self._values[value - 1].index_select(0, rows) for value in layer.sources]
+            read = [inputs if value == 0 else self.values[value - 1].index_select(0, rows) for value in layer.sources]
             x = self._applied(read[0] if len(read) == 1 else torch.cat(read, 1), layer.stages)
             return x if target is None else target.index_copy_(0, rows, x)
         assert work.meetings is not None
-        source, later = self._values[layer.sources[0] - 1], layer.stages[1:]
-        added = None if layer.added is None else self._values[layer.added - 1]
+        source, later = self.values[layer.sources[0] - 1], layer.stages[1:]
+        added = None if layer.added is None else self.values[layer.added - 1]
         if target is not None and not later:
             return convolution(source, work.meetings, rows, added, target)
         x = self._applied(convolution(source, work.meetings, rows, added, None), later)

@@ -15,6 +15,8 @@ BIAS = 1 << 20
 """Cells are packed as 21 bits an axis after this is added; half of it one level up, and so on."""
 LIMIT = BIAS - 64
 """Cells must lie so far from the origin at most; the rest is room for neighbours on every level."""
+_AT_ONCE = 4096
+"""Keys that are looked up before there is made room for more."""
 OPTIONS = {"cache": True, "nogil": True}
 """How the kernels of the incremental encoder are compiled."""
 
@@ -90,9 +92,11 @@ class KeyTable:
 
     def find_or_add(self, wanted: np.ndarray) -> np.ndarray:
         """[K] int32 rows of ``wanted`` [K] int64; unknown keys get the next rows."""
-        self._reserve(self.count + len(wanted))
         rows = np.empty(len(wanted), np.int32)
-        self.count = _find_or_add(wanted, self.table, self.keys, self.count, rows)
+        for start in range(0, len(wanted), _AT_ONCE):  # room for what is new, not for all that is asked
+            some = slice(start, start + _AT_ONCE)
+            self._reserve(self.count + len(wanted[some]))
+            self.count = _find_or_add(wanted[some], self.table, self.keys, self.count, rows[some])
         return rows
 
     def _reserve(self, size: int) -> None:

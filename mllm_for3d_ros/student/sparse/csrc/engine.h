@@ -2,7 +2,7 @@
 #pragma once
 #include <cstdint>
 
-// Rows of the output that one task computes. Their sums fit the first-level cache.
+// Rows of the output that one task computes. Their sums stay in the first two caches.
 constexpr int64_t kBlockRows = 256;
 
 // Pairs (input row, output row) of K kernel offsets, grouped by blocks of output rows: the pairs of block b under

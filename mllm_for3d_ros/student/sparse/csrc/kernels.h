@@ -1,5 +1,6 @@
-// The pair kernels, compiled once for each instruction set: the including file defines VECTOR_BYTES (of a register)
-// and TILE_ROWS (rows whose sums stay in registers). Everything here has internal linkage and calls nothing inline
+// The pair kernels, compiled once for each instruction set: the including file defines VECTOR_BYTES (of a register),
+// TILE_ROWS and PANEL_REGISTERS (rows, and registers of their columns, whose sums stay in registers), and OUTER_ROWS
+// (the same of weight gradients, two registers wide). Everything here has internal linkage and calls nothing inline
 // from the standard library, so that no function built for a newer processor can stand in for a common one.
 //
 // Every number of the result has one owner and a fixed order of summation: the bits do not depend on the threads.
@@ -34,9 +35,13 @@ int64_t padded(int64_t columns) {
   return (columns + Vector<T>::lanes - 1) / Vector<T>::lanes * Vector<T>::lanes;
 }
 
-// A panel is two registers wide, the last one of a row perhaps one.
+// Columns that are summed at a time: as few panels as fit, all of one width but perhaps the last.
 template <typename T>
-constexpr int kPanel = 2 * Vector<T>::lanes;
+int64_t panel_width(int64_t columns) {
+  const int64_t registers = padded<T>(columns) / Vector<T>::lanes;
+  const int64_t panels = (registers + PANEL_REGISTERS - 1) / PANEL_REGISTERS;
+  return panels ? (registers + panels - 1) / panels * Vector<T>::lanes : Vector<T>::lanes;
+}
 
 // sums[r] += x[r][0..ci) times a packed panel [ci, registers * lanes], for ROWS rows.
 template <typename T, int ROWS, int REGISTERS>
@@ -116,31 +121,38 @@ void convolve_block(const T* x, const T* packed, T* y, const Pairs& pairs, int64
   }
 }
 
+// convolve_block for the number of registers that `width` columns take.
+template <typename T, int REGISTERS>
+void convolve_panel(int64_t width, const T* x, const T* packed, T* y, const Pairs& pairs, int64_t block, int64_t column,
+                    int64_t ci, int64_t co, const Finish<T>& finish) {
+  if constexpr (REGISTERS > 1)
+    if (width <= (REGISTERS - 1) * Vector<T>::lanes)
+      return convolve_panel<T, REGISTERS - 1>(width, x, packed, y, pairs, block, column, ci, co, finish);
+  convolve_block<T, REGISTERS>(x, packed, y, pairs, block, column, ci, co, finish);
+}
+
 template <typename T>
 void convolve(const T* x, const T* packed, T* y, const Pairs& pairs, int64_t ci, int64_t co, const Finish<T>& finish,
               int threads) {
-  const int64_t blocks = pairs.blocks(), panels = (co + kPanel<T> - 1) / kPanel<T>;
+  const int64_t wide = panel_width<T>(co), blocks = pairs.blocks(), panels = (co + wide - 1) / wide;
   // What is larger, rows or weights, goes past once.
   const bool rows_outside = pairs.rows_out >= pairs.offsets * co;
 #pragma omp parallel for schedule(dynamic, 1) num_threads(threads)
   for (int64_t task = 0; task < blocks * panels; ++task) {
     const int64_t block = rows_outside ? task / panels : task % blocks;
-    const int64_t column = (rows_outside ? task % panels : task / blocks) * kPanel<T>;
-    if (co - column > Vector<T>::lanes)
-      convolve_block<T, 2>(x, packed, y, pairs, block, column, ci, co, finish);
-    else
-      convolve_block<T, 1>(x, packed, y, pairs, block, column, ci, co, finish);
+    const int64_t column = (rows_outside ? task % panels : task / blocks) * wide;
+    convolve_panel<T, PANEL_REGISTERS>(least(wide, co - column), x, packed, y, pairs, block, column, ci, co, finish);
   }
 }
 
 template <typename T>
 void pack(const T* weight, T* packed, int64_t offsets, int64_t ci, int64_t co, bool transposed, bool mirrored,
           int threads) {
-  const int64_t across = padded<T>(co), panels = (co + kPanel<T> - 1) / kPanel<T>;
+  const int64_t wide = panel_width<T>(co), across = padded<T>(co), panels = (co + wide - 1) / wide;
 #pragma omp parallel for schedule(static) num_threads(threads)
   for (int64_t task = 0; task < offsets * panels; ++task) {
-    const int64_t k = task / panels, column = task % panels * kPanel<T>;
-    const int64_t width = least(kPanel<T>, across - column), columns = least(width, co - column);
+    const int64_t k = task / panels, column = task % panels * wide;
+    const int64_t width = least(wide, across - column), columns = least(width, co - column);
     const T* from = weight + (mirrored ? offsets - 1 - k : k) * ci * co;
     T* to = packed + k * ci * across + column * ci;
     for (int64_t c = 0; c < ci; ++c, to += width) {
@@ -155,25 +167,28 @@ constexpr int64_t kChunk = 128;      // pairs that are summed at a time
 constexpr int64_t kGroup = 128;      // rows of the weight gradient that one task owns
 constexpr int64_t kNear = 1 << 20;   // bytes of rows that all offsets go over before the next ones
 
-inline int64_t tiled(int64_t rows) { return (rows + TILE_ROWS - 1) / TILE_ROWS * TILE_ROWS; }
+template <typename T>
+constexpr int kOuterColumns = 2 * Vector<T>::lanes;
 
-// sums [TILE_ROWS, stride] += x^T dy over packed rows x [count, TILE_ROWS] and dy [count, registers * lanes].
+inline int64_t tiled(int64_t rows) { return (rows + OUTER_ROWS - 1) / OUTER_ROWS * OUTER_ROWS; }
+
+// sums [OUTER_ROWS, stride] += x^T dy over packed rows x [count, OUTER_ROWS] and dy [count, registers * lanes].
 template <typename T, int REGISTERS>
 void outer(const T* x, const T* dy, int64_t count, T* sums, int64_t stride) {
   using V = typename Vector<T>::type;
   constexpr int lanes = Vector<T>::lanes;
-  V total[TILE_ROWS][REGISTERS];
-  for (int r = 0; r < TILE_ROWS; ++r)
+  V total[OUTER_ROWS][REGISTERS];
+  for (int r = 0; r < OUTER_ROWS; ++r)
     for (int v = 0; v < REGISTERS; ++v) total[r][v] = load(sums + r * stride + v * lanes);
-  for (int64_t p = 0; p < count; ++p, x += TILE_ROWS, dy += REGISTERS * lanes) {
+  for (int64_t p = 0; p < count; ++p, x += OUTER_ROWS, dy += REGISTERS * lanes) {
     V g[REGISTERS];
     for (int v = 0; v < REGISTERS; ++v) g[v] = load(dy + v * lanes);
-    for (int r = 0; r < TILE_ROWS; ++r) {
+    for (int r = 0; r < OUTER_ROWS; ++r) {
       const V value = x[r] - V{};
       for (int v = 0; v < REGISTERS; ++v) total[r][v] += value * g[v];
     }
   }
-  for (int r = 0; r < TILE_ROWS; ++r)
+  for (int r = 0; r < OUTER_ROWS; ++r)
     for (int v = 0; v < REGISTERS; ++v) store(sums + r * stride + v * lanes, total[r][v]);
 }
 
@@ -198,17 +213,17 @@ struct Chunk {
   int64_t count;
 
   void add(const T* x_row, const T* dy_row, T* sums) {
-    spread<T, TILE_ROWS>(x_row, rows, tiled(rows), count, x);
-    spread<T, kPanel<T>>(dy_row, co, padded<T>(co), count, dy);
+    spread<T, OUTER_ROWS>(x_row, rows, tiled(rows), count, x);
+    spread<T, kOuterColumns<T>>(dy_row, co, padded<T>(co), count, dy);
     if (++count == kChunk) flush(sums);
   }
 
   void flush(T* sums) {
     const int64_t across = padded<T>(co);
-    for (int64_t column = 0; column < across; column += kPanel<T>)
-      for (int64_t row = 0; row < rows; row += TILE_ROWS) {
+    for (int64_t column = 0; column < across; column += kOuterColumns<T>)
+      for (int64_t row = 0; row < rows; row += OUTER_ROWS) {
         T* to = sums + row * across + column;
-        if (across - column >= kPanel<T>)
+        if (across - column >= kOuterColumns<T>)
           outer<T, 2>(x + row * kChunk, dy + column * kChunk, count, to, across);
         else
           outer<T, 1>(x + row * kChunk, dy + column * kChunk, count, to, across);
