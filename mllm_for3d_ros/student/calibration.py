@@ -11,7 +11,7 @@ from mllm_for3d_ros.student.embedding import embed_voxels
 from mllm_for3d_ros.student.losses import PRESENT
 from mllm_for3d_ros.student.mask_level import mask_level
 from mllm_for3d_ros.student.network import StudentNetwork
-from mllm_for3d_ros.student.pieces import pieces_of, smoothed
+from mllm_for3d_ros.student.pieces import Smoothing, pieces_of
 from mllm_for3d_ros.student.scene_store import UNSEEN, TrainingScene
 
 MASK_SHARES = (0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6)
@@ -42,11 +42,11 @@ def calibrate(
         logits, guess = predict(network, scene, embeddings)
         presence += guess.tolist()
         wanted += (scene.presence >= PRESENT).tolist()
-        pieces = pieces_of(scene.coords, scene.inputs)
+        smooth = Smoothing(pieces_of(scene.coords, scene.inputs))
         for query in np.flatnonzero(scene.presence >= PRESENT):
             known = scene.labels[query] != UNSEEN
             target = scene.labels[query][known] > 127
-            scores = smoothed(logits[query].sigmoid().numpy(), pieces)[known]
+            scores = smooth(logits[query].sigmoid().numpy())[known]
             levels = [mask_level(scores, share, _STRONGEST) for share in MASK_SHARES]
             overlaps.append([_iou(scores >= level, target) for level in levels])
     mean = np.mean(overlaps, axis=0) if overlaps else np.zeros(len(MASK_SHARES))

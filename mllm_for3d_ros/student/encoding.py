@@ -15,6 +15,7 @@ from mllm_for3d_ros.student.incremental import IncrementalNetwork
 from mllm_for3d_ros.student.memory import Computation, Encoded, SceneMemory
 from mllm_for3d_ros.student.network import SparseUNet, StudentNetwork
 from mllm_for3d_ros.student.pages import Pages
+from mllm_for3d_ros.student.pieces import Smoothing
 from mllm_for3d_ros.student.program import POSES, compile_unet
 from mllm_for3d_ros.student.whole import WholeNetwork
 from mllm_for3d_ros.types import SceneCloud
@@ -68,7 +69,12 @@ class EncodedScene(_Values):
         """[N] int32 row of ``embeddings`` that answers for each map row, 0 for none."""
         return self._answering[self.cells.joined().numpy()] if len(self.cells) else np.zeros(0, np.int32)
 
-    @property
+    @cached_property
+    def smoothing(self) -> Smoothing | None:
+        """Of values [M] of ``voxels`` over superpoints; None without."""
+        return Smoothing(self.pieces.joined().numpy()[self.voxels]) if len(self.pieces) else None
+
+    @cached_property
     def _answering(self) -> np.ndarray:
         return self.answering.joined().numpy() if len(self.answering) else np.zeros(1, np.int32)
 

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from mllm_for3d_ros.student.cells import Cells
-from mllm_for3d_ros.student.convolution import Convolution, Meetings, octant_table
+from mllm_for3d_ros.student.convolution import Convolution, Meetings, links_by_offset, parent_by_octant
 from mllm_for3d_ros.student.grids import GridTree
 from mllm_for3d_ros.student.memory import Compute
 from mllm_for3d_ros.student.program import Layer, Program, Stage
@@ -93,11 +93,11 @@ class IncrementalNetwork:
             return None
         if layer.kind == "up":
             keys = cells.table.keys if level == 0 else tree.grids[level - 1].table.keys
-            table = octant_table(tree.parents[level][rows], keys[rows])
+            table = parent_by_octant(tree.parents[level], keys, rows)
         elif layer.kind == "around":
-            table = tree.neighbours(level)[rows]
+            table = links_by_offset(tree.neighbours(level), rows)
         else:
-            table = tree.grids[level - 1].children[rows]
+            table = links_by_offset(tree.grids[level - 1].children, rows)
         return Meetings(torch.from_numpy(table).to(self._device))
 
 

@@ -7,15 +7,52 @@ depend on nothing else, a change costs the tiles that it lies in, and an update 
 from __future__ import annotations
 
 import numpy as np
+from numba import njit
 
 from mllm_for3d_ros.scene.superpoints import voxel_superpoints
 from mllm_for3d_ros.student.cells import STUDENT_VOXEL, Cells
 from mllm_for3d_ros.student.grids import GridTree, neighbours_of
-from mllm_for3d_ros.student.key_table import KeyTable, grown, pack, unpack
+from mllm_for3d_ros.student.key_table import OPTIONS, KeyTable, grown, pack, unpack
 
 TILE_LEVEL = 5
 """Level of the grids whose cells are the tiles: 32 voxels or 1.6 m wide."""
-_ITSELF_FIRST = np.array([13, *range(13), *range(14, 27)])
+_ITSELF = 13
+"""Column of a voxel among its 27 neighbours."""
+
+
+@njit(**OPTIONS)
+def _near_in_tile(rows, touching, place):  # type: ignore[no-untyped-def]
+    """[n, 27] int32: for each of ``rows`` itself, then who touches it, by place in ``rows``; itself where nobody does.
+
+    ``place`` is left as it was.
+    """
+    count = rows.size
+    near = np.empty((count, 27), np.int32)
+    for i in range(count):
+        place[rows[i]] = i
+    for i in range(count):
+        near[i, 0] = i
+        column = 1
+        for k in range(27):
+            if k != _ITSELF:
+                other = place[touching[rows[i], k]]
+                near[i, column] = i if other < 0 else other
+                column += 1
+    for i in range(count):
+        place[rows[i]] = -1
+    return near
+
+
+@njit(**OPTIONS)
+def _first_of_label(labels):  # type: ignore[no-untyped-def]
+    """[n] int64: the first voxel that has the label of each."""
+    first = np.full(labels.size, -1, np.int64)
+    found = np.empty(labels.size, np.int64)
+    for i in range(labels.size):
+        if first[labels[i]] < 0:
+            first[labels[i]] = i
+        found[i] = first[labels[i]]
+    return found
 
 
 class Pieces:
@@ -80,21 +117,39 @@ def _first_of_piece(
         touching: [capacity, 27], see ``GridTree.neighbours``.
         place: [capacity] of -1, given back as it came.
     """
-    own = np.arange(len(rows), dtype=np.int32)
-    place[rows] = own
-    near = place[touching[rows][:, _ITSELF_FIRST]]
-    near = np.where(near < 0, own[:, None], near)
-    place[rows] = -1
+    near = _near_in_tile(rows, touching, place)
     colors = ((inputs[:, :3] + 1) * 127.5).clip(0, 255).astype(np.uint8)
     normals = inputs[:, 3:6] / np.maximum(np.linalg.norm(inputs[:, 3:6], axis=1, keepdims=True), 1e-6)
     points = ((coords + 0.5) * STUDENT_VOXEL).astype(np.float32)
     labels = voxel_superpoints(points, normals, colors, near, STUDENT_VOXEL)
-    first: np.ndarray = np.unique(labels, return_index=True)[1][labels]
+    first: np.ndarray = _first_of_label(labels)
     return first
 
 
-def smoothed(values: np.ndarray, pieces: np.ndarray) -> np.ndarray:
-    """``values`` [M] float32 replaced by their mean over each of ``pieces`` [M] int32."""
-    total = np.bincount(pieces, values)
-    count = np.bincount(pieces)
-    return (total / np.maximum(count, 1)).astype(np.float32)[pieces]
+class Smoothing:
+    """Takes means over pieces.
+
+    Args:
+        pieces: [M] integers, equal in one piece.
+    """
+
+    def __init__(self, pieces: np.ndarray) -> None:
+        _, self._numbers, counts = np.unique(pieces, return_inverse=True, return_counts=True)
+        self._sizes = counts.astype(np.float32)
+
+    def __call__(self, values: np.ndarray) -> np.ndarray:
+        """``values`` [M] float32 replaced by their mean over each piece."""
+        means: np.ndarray = _mean_of_each(values, self._numbers, self._sizes)
+        return means
+
+
+@njit(**OPTIONS)
+def _mean_of_each(values, numbers, sizes):  # type: ignore[no-untyped-def]
+    total = np.zeros(sizes.size, np.float64)
+    for i in range(values.size):
+        total[numbers[i]] += values[i]
+    total /= sizes
+    means = np.empty(values.size, np.float32)
+    for i in range(values.size):
+        means[i] = total[numbers[i]]
+    return means

@@ -18,7 +18,6 @@ from mllm_for3d_ros.student.embedding import PASSES
 from mllm_for3d_ros.student.encoding import EncodedScene, SceneEncoder
 from mllm_for3d_ros.student.mask_level import mask_level
 from mllm_for3d_ros.student.network import StudentNetwork
-from mllm_for3d_ros.student.pieces import smoothed
 from mllm_for3d_ros.types import SceneCloud
 
 CHECKPOINT = "student.safetensors"
@@ -111,9 +110,8 @@ class Student:
             presence = network.presence_of(logits[:, voxels], won[:, voxels], attention).sigmoid()
             probability = logits[0].sigmoid().cpu().numpy()
         probability[0] = 0.0
-        if len(scene.pieces):
-            pieces = scene.pieces.joined().numpy()[scene.voxels]
-            probability[scene.voxels] = smoothed(probability[scene.voxels], pieces)
+        if scene.smoothing is not None:
+            probability[scene.voxels] = scene.smoothing(probability[scene.voxels])
         return Response(probability[scene.rows], float(presence))
 
     def mask_level(self, probability: np.ndarray) -> float:

@@ -18,7 +18,7 @@ from mllm_for3d_ros.language.sentence_encoder import SentenceEncoder
 from mllm_for3d_ros.student.calibration import predict
 from mllm_for3d_ros.student.mask_level import mask_level
 from mllm_for3d_ros.student.network import StudentNetwork
-from mllm_for3d_ros.student.pieces import pieces_of, smoothed
+from mllm_for3d_ros.student.pieces import Smoothing, pieces_of
 from mllm_for3d_ros.student.scene_store import LABEL_SCALE, UNSEEN, TrainingScene
 
 OWN_MASK, OWN_PRESENCE = 0.5, 0.35
@@ -60,8 +60,8 @@ class SecondOpinion:
         embeddings = torch.from_numpy(self._encoder.encode([str(text) for text in scene.texts]))
         asked = replace(scene, phrases=np.arange(len(scene.texts)))
         logits, presence = predict(self._network, asked, embeddings)
-        pieces = pieces_of(scene.coords, scene.inputs)
-        masks = np.stack([smoothed(row, pieces) for row in logits.sigmoid().numpy()])
+        smooth = Smoothing(pieces_of(scene.coords, scene.inputs))
+        masks = np.stack([smooth(row) for row in logits.sigmoid().numpy()])
         return refined(scene, masks, centred(presence, self._threshold))
 
 
