@@ -36,6 +36,13 @@ def test_a_stage_out_of_order_is_one_line(tmp_path, capsys):
     assert "run: mllm-for3d train scenes" in capsys.readouterr().err
 
 
+def test_a_second_student_needs_the_answers_of_the_first(tmp_path, capsys):
+    assert cli.main(["train", "student", "--labels", "refined", "--work", str(tmp_path)]) == 2
+    assert "run: mllm-for3d train refine --start FOLDER" in capsys.readouterr().err
+    assert cli.main(["train", "scenes", "--labels", "refined", "--work", str(tmp_path)]) == 2
+    assert "mllm-for3d train refine" in capsys.readouterr().err
+
+
 @pytest.mark.slow
 def test_all_stages_make_a_student_that_loads(tmp_path, encoder):
     work = ["--work", str(tmp_path)]
@@ -51,6 +58,12 @@ def test_all_stages_make_a_student_that_loads(tmp_path, encoder):
     assert student.fingerprint.startswith("student:")
     card = json.loads((tmp_path / "models" / "student.json").read_text())
     assert card["labels"].endswith("no 3D annotation")
+    again = ["--start", str(tmp_path / "models"), *work]
+    assert cli.main(["train", "refine", *again]) == 0
+    assert len(list((tmp_path / "scenes_refined").glob("scene_*.npz"))) == 16
+    assert cli.main(["train", "student", "--steps", "2", "--labels", "refined", *again]) == 0
+    refined = json.loads((tmp_path / "models" / "student.json").read_text())
+    assert "mixed with the answers of a student" in refined["labels"]
     truth = ["--labels", "truth", *work]
     assert cli.main(["train", "scenes", "--rooms", "16", *truth]) == 0
     assert cli.main(["train", "student", "--steps", "2", *truth]) == 0
