@@ -80,6 +80,13 @@ def _add_models(group: argparse._ActionsContainer) -> None:
         help="who looks first, so that views are chosen; auto: the compact teacher, nobody for the simulated one",
     )
     add("--checkpoint", type=Path, metavar="FILE", help="student in place of the shipped one")
+    add(
+        "--presence",
+        type=_thresholds,
+        default=(),
+        metavar="P,Q",
+        help="other thresholds of presence that the student is measured with too",
+    )
     add("--device", default="auto", help="auto, cuda or cpu")
 
 
@@ -97,7 +104,7 @@ def _benchmark(args: argparse.Namespace) -> int:
     systems = args.systems or SYSTEMS
     lifting = Lifting(args.teacher, standard_recipes(systems, args.views), _faults(args), args.scout)
     student = _with_student(args, systems)
-    plan = Plan(_questions(args), (lifting,), student, args.checkpoint, args.device, oracle=ORACLE in systems)
+    plan = Plan(_questions(args), (lifting,), student, args.checkpoint, args.device, ORACLE in systems, args.presence)
     results = list(_measured(plan, chosen_seeds, args))
     summary = {"benchmark": "rooms", **report.summary(results), **_asked(plan, args)}
     if args.out:
@@ -282,4 +289,15 @@ def _systems(text: str) -> tuple[str, ...]:
     unknown = [name for name in chosen if name not in known]
     if unknown:
         raise argparse.ArgumentTypeError(f"unknown system {unknown[0]!r}: choose from {', '.join(known)}")
+    return chosen
+
+
+def _thresholds(text: str) -> tuple[float, ...]:
+    """Probabilities, each once."""
+    try:
+        chosen = tuple(dict.fromkeys(float(part) for part in text.split(",")))
+    except ValueError:
+        chosen = ()
+    if not chosen or not all(0 <= threshold <= 1 for threshold in chosen):
+        raise argparse.ArgumentTypeError(f"{text!r} is no list of numbers from 0 to 1, such as 0.3,0.5")
     return chosen

@@ -80,7 +80,8 @@ class Lifting:
 class Plan:
     """All that a process needs to measure rooms.
 
-    student: with this checkpoint (None: the shipped one). oracle: whether true classes are measured too.
+    student: with this checkpoint (None: the shipped one), its own threshold of presence and those of ``presence``.
+    oracle: whether true classes are measured too.
     """
 
     questions: Questions = field(default_factory=Questions)
@@ -89,6 +90,7 @@ class Plan:
     checkpoint: Path | None = None
     device: str = "auto"
     oracle: bool = False
+    presence: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -156,7 +158,8 @@ def groups_of(plan: Plan) -> tuple[SystemGroup, ...]:
     if plan.student:
         from mllm_for3d_ros.answering import loading
 
-        groups.append(StudentGroup(loading.load_answerer(plan.checkpoint, plan.device)[0]))
+        answerer, _ = loading.load_answerer(plan.checkpoint, plan.device)
+        groups.append(StudentGroup(answerer, presence=plan.presence))
     if plan.oracle:
         from mllm_for3d_ros.evaluation.oracle_classes import OracleClassesGroup, TextClasses
 

@@ -53,10 +53,11 @@ class SystemGroup(Protocol):
 
 
 class StudentGroup:
-    """The student of an answerer."""
+    """The student of an answerer, with its own threshold of presence and with others ("student@0.3")."""
 
-    def __init__(self, answerer: Answerer, name: str = "student") -> None:
-        self.names = (name,)
+    def __init__(self, answerer: Answerer, name: str = "student", presence: Sequence[float] = ()) -> None:
+        self._thresholds = {name: None} | {f"{name}@{threshold:g}": threshold for threshold in presence}
+        self.names = tuple(self._thresholds)
         self._answerer = answerer
 
     @property
@@ -69,9 +70,12 @@ class StudentGroup:
         scene = self._answerer.encode(room.cloud)
 
         def answer(instruction: RoomInstruction) -> Replies:
-            start = time.perf_counter()
-            given = self._answerer.answer(scene, instruction.text)
-            spent = time.perf_counter() - start
-            return {self.names[0]: [Reply(given.status is Status.OK, given.mask, given.presence, seconds=spent)]}
+            replies: dict[str, list[Reply]] = {}
+            for name, threshold in self._thresholds.items():
+                start = time.perf_counter()
+                given = self._answerer.answer(scene, instruction.text, presence_threshold=threshold)
+                spent = time.perf_counter() - start
+                replies[name] = [Reply(given.status is Status.OK, given.mask, given.presence, seconds=spent)]
+            return replies
 
         return answer

@@ -114,3 +114,11 @@ def test_the_models_of_a_plan_are_known_before_they_are_loaded() -> None:
     teacher, student = models_of(plan)
     assert teacher == groups_of(plan)[1].fingerprint and student.startswith("student:")
     assert models_of(Plan(liftings=plan.liftings[:1])) == ()
+
+
+def test_a_student_is_measured_at_other_thresholds_of_presence_too(room: MappedRoom) -> None:
+    rows = RoomMeter(Plan(Questions(per_kind=1, absent=1), student=True, presence=(0.0, 1.0))).ask(room).rows
+    answered = {name: sum(row.answered for row in rows if row.system == name) for name in {row.system for row in rows}}
+    assert set(answered) == {"student", "student@0", "student@1"}
+    assert answered["student@0"] >= answered["student"] >= answered["student@1"]
+    assert answered["student@0"] > answered["student@1"]
