@@ -65,6 +65,17 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -
     return "\n".join([lines[0], "-" * max(map(len, lines)), *lines[1:]])
 
 
+def probabilities(text: str) -> tuple[float, ...]:
+    """Probabilities, each once."""
+    try:
+        chosen = tuple(dict.fromkeys(float(part) for part in text.split(",")))
+    except ValueError:
+        chosen = ()
+    if not chosen or not all(0 <= threshold <= 1 for threshold in chosen):
+        raise argparse.ArgumentTypeError(f"{text!r} is no list of numbers from 0 to 1, such as 0.3,0.5")
+    return chosen
+
+
 def save_json(path: Path, content: Any) -> None:
     """Write ``content`` where people can read it; the folder is made."""
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -10,7 +10,15 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mllm_for3d_ros.cli.arguments import non_negative_float, non_negative_int, positive_int, save_json, seeds, table
+from mllm_for3d_ros.cli.arguments import (
+    non_negative_float,
+    non_negative_int,
+    positive_int,
+    probabilities,
+    save_json,
+    seeds,
+    table,
+)
 from mllm_for3d_ros.errors import TeacherError
 
 if TYPE_CHECKING:
@@ -82,7 +90,7 @@ def _add_models(group: argparse._ActionsContainer) -> None:
     add("--checkpoint", type=Path, metavar="FILE", help="student in place of the shipped one")
     add(
         "--presence",
-        type=_thresholds,
+        type=probabilities,
         default=(),
         metavar="P,Q",
         help="other thresholds of presence that the student is measured with too",
@@ -289,15 +297,4 @@ def _systems(text: str) -> tuple[str, ...]:
     unknown = [name for name in chosen if name not in known]
     if unknown:
         raise argparse.ArgumentTypeError(f"unknown system {unknown[0]!r}: choose from {', '.join(known)}")
-    return chosen
-
-
-def _thresholds(text: str) -> tuple[float, ...]:
-    """Probabilities, each once."""
-    try:
-        chosen = tuple(dict.fromkeys(float(part) for part in text.split(",")))
-    except ValueError:
-        chosen = ()
-    if not chosen or not all(0 <= threshold <= 1 for threshold in chosen):
-        raise argparse.ArgumentTypeError(f"{text!r} is no list of numbers from 0 to 1, such as 0.3,0.5")
     return chosen
