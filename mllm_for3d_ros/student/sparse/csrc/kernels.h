@@ -192,6 +192,45 @@ void outer(const T* x, const T* dy, int64_t count, T* sums, int64_t stride) {
     for (int v = 0; v < REGISTERS; ++v) store(sums + r * stride + v * lanes, total[r][v]);
 }
 
+// sums [OUTER_ROWS, stride] += x[in]^T dy[out] over `count` pairs, for columns of x and dy that fill the registers.
+template <typename T, int REGISTERS>
+void outer_in_place(const T* x, const T* dy, const int32_t* in, const int32_t* out, int64_t count, int64_t ci,
+                    int64_t co, T* sums, int64_t stride) {
+  using V = typename Vector<T>::type;
+  constexpr int lanes = Vector<T>::lanes;
+  V total[OUTER_ROWS][REGISTERS];
+  for (int r = 0; r < OUTER_ROWS; ++r)
+    for (int v = 0; v < REGISTERS; ++v) total[r][v] = load(sums + r * stride + v * lanes);
+  for (int64_t p = 0; p < count; ++p) {
+    const T *row = x + in[p] * ci, *gradient = dy + out[p] * co;
+    V g[REGISTERS];
+    for (int v = 0; v < REGISTERS; ++v) g[v] = load(gradient + v * lanes);
+    for (int r = 0; r < OUTER_ROWS; ++r) {
+      const V value = row[r] - V{};
+      for (int v = 0; v < REGISTERS; ++v) total[r][v] += value * g[v];
+    }
+  }
+  for (int r = 0; r < OUTER_ROWS; ++r)
+    for (int v = 0; v < REGISTERS; ++v) store(sums + r * stride + v * lanes, total[r][v]);
+}
+
+// The same for all of `rows` rows and co columns; false, and nothing done, where they do not fill the registers.
+template <typename T>
+bool sum_in_place(const T* x, const T* dy, const int32_t* in, const int32_t* out, int64_t count, int64_t rows,
+                  int64_t ci, int64_t co, T* sums) {
+  constexpr int64_t lanes = Vector<T>::lanes, wide = kOuterColumns<T>;
+  if (rows % OUTER_ROWS || co % lanes) return false;
+  for (int64_t column = 0; column < co; column += wide)
+    for (int64_t row = 0; row < rows; row += OUTER_ROWS) {
+      T* to = sums + row * co + column;
+      if (co - column >= wide)
+        outer_in_place<T, 2>(x + row, dy + column, in, out, count, ci, co, to, co);
+      else
+        outer_in_place<T, 1>(x + row, dy + column, in, out, count, ci, co, to, co);
+    }
+  return true;
+}
+
 // Part of a row into place `at` of panels [panel][kChunk][WIDTH], zeros to the end of the last panel, which may be
 // less wide.
 template <typename T, int WIDTH>
@@ -281,6 +320,9 @@ bool weight_gradient(const T* x, const T* dy, T* weight, const Pairs& pairs, int
         Chunk<T> chunk{rows, co, scratch, scratch + kChunk * tiled(rows), 0};
         for (int64_t block = first; block < least(first + near, blocks); ++block) {
           const int64_t* starts = pairs.starts + block * pairs.offsets + k;
+          if (sum_in_place(x + row, dy, pairs.in + starts[0], pairs.out + starts[0], starts[1] - starts[0], rows, ci,
+                           co, sum))
+            continue;
           for (int64_t p = starts[0]; p < starts[1]; ++p)
             chunk.add(x + pairs.in[p] * ci + row, dy + pairs.out[p] * co, sum);
         }
