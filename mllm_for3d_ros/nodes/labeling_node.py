@@ -67,12 +67,13 @@ class LabelingNode(ManagedNode):
         self._make_teacher = make_teacher
         self._running = threading.Lock()
         self._stop = threading.Event()
+        self._stop.set()  # until the node is active
         self._counts: Counter[str] = Counter()
         self._progress: Progress | None = None
         super().__init__("labeling_node", PARAMETERS, **arguments)
 
     def configure(self, scope: ExitStack) -> None:
-        """Check the folder and the teachers' names."""
+        """Check the folder, and offer the action: while inactive, each goal is told so."""
         root = Path(self.parameters["data_root"])
         if not self.parameters["data_root"] or not root.is_dir():
             raise ParameterError(f"parameter data_root is {str(root)!r}: name an existing folder with recordings")
@@ -81,11 +82,7 @@ class LabelingNode(ManagedNode):
             raise ParameterError("parameter teachers is empty: name at least one, for instance compact")
         self._limits = Limits(root.absolute(), teachers)
         self._options = TeacherOptions(device=self.parameters["device"])
-
-    def activate(self, scope: ExitStack) -> None:
-        """Take goals."""
-        self._stop = threading.Event()  # a new one: a run of before that is slow to end stays told to
-        server = ActionServer(
+        server = ActionServer(  # outlives deactivation, which ends a run whose result is still to be sent
             self,
             LabelBag,
             "~/label_bag",
@@ -94,6 +91,10 @@ class LabelingNode(ManagedNode):
             callback_group=ReentrantCallbackGroup(),
         )
         scope.callback(server.destroy)
+
+    def activate(self, scope: ExitStack) -> None:
+        """Take goals."""
+        self._stop = threading.Event()  # a new one: a run of before that is slow to end stays told to
         scope.callback(self._end_run)
         self.get_logger().info(
             f"ready: recordings below {self._limits.data_root}, teachers {', '.join(self._limits.teachers)}"
@@ -116,12 +117,14 @@ class LabelingNode(ManagedNode):
     def _execute(self, goal: ServerGoalHandle) -> LabelBag.Result:
         """Do what a goal asks for; runs in a thread of the executor."""
         self._counts["goals"] += 1
-        started = time.monotonic()
-        if not self._running.acquire(blocking=False):
+        started, stop = time.monotonic(), self._stop
+        if stop.is_set():
+            result = self._refused("the node is not active: activate it (ros2 lifecycle set), and ask again")
+        elif not self._running.acquire(blocking=False):
             result = self._refused("another goal is being worked on: wait for its result, or cancel it")
         else:
             try:
-                result = self._label(goal)
+                result = self._label(goal, stop)
             except MLLMFor3DError as error:
                 result = self._failed(str(error))
             except Exception as error:  # the node goes on whatever a recording or a teacher did
@@ -134,8 +137,8 @@ class LabelingNode(ManagedNode):
         _close(goal, result.status)
         return result
 
-    def _label(self, goal: ServerGoalHandle) -> LabelBag.Result:
-        asked, stop = goal.request, self._stop
+    def _label(self, goal: ServerGoalHandle, stop: threading.Event) -> LabelBag.Result:
+        asked = goal.request
         try:
             teacher, job = teacher_of(asked, self._limits), job_of(asked, self._limits)
         except MLLMFor3DError as error:

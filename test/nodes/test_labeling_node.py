@@ -13,6 +13,7 @@ from label_support import wall_bag
 from rclpy.action import ActionClient
 from rclpy.context import Context
 from rclpy.executors import MultiThreadedExecutor, SingleThreadedExecutor
+from rclpy.lifecycle import TransitionCallbackReturn
 from rclpy.signals import SignalHandlerOptions
 
 from mllm_for3d_ros.action import LabelBag
@@ -154,13 +155,17 @@ def test_what_fails_is_told(bench: Bench, tmp_path: Path) -> None:
 
 def test_deactivation_ends_the_run(bench: Bench, gate: Gate) -> None:
     gate.open.clear()
-    handle = bench.send()
+    result = bench.send().get_result_async()
     assert gate.reached.wait(PATIENCE_S)
     threading.Timer(0.2, gate.open.set).start()
     bench.node.trigger_deactivate()
     assert bench.node.state == "inactive"
     assert bench.node.figures()["cancelled"] == 1
-    assert handle.accepted
+    assert done(result).result.status == Result.STATUS_CANCELLED
+    refused = bench.result(bench.send())
+    assert refused.status == Result.STATUS_REJECTED and "not active" in refused.message
+    assert bench.node.trigger_activate() == TransitionCallbackReturn.SUCCESS
+    assert bench.result(bench.send(resume=True)).status == Result.STATUS_DONE
 
 
 @pytest.mark.parametrize(("parameter", "said"), [("data_root:=/no/such", "data_root"), ("teachers:=' , '", "teachers")])
