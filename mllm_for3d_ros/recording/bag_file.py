@@ -13,15 +13,22 @@ from rosbags.typesys import Stores, get_typestore
 from mllm_for3d_ros.errors import RecordingError
 
 BAG_SUFFIXES = (".mcap", ".db3", ".bag")
+_STAMP_END = 12
+"""Bytes of a serialized message up to the end of its stamp."""
+
+
+def is_bag_file(path: Path) -> bool:
+    """Whether ``path`` is a file with the ending of a bag."""
+    return path.suffix in BAG_SUFFIXES and path.is_file()
 
 
 def bag_files(path: Path) -> list[Path] | None:
     """What to hand to the bag reader for ``path``: the folder, its bag files, the file; None if it is no bag."""
     if path.is_file():
-        return [path] if path.suffix in BAG_SUFFIXES else None
+        return [path] if is_bag_file(path) else None
     if (path / "metadata.yaml").is_file():
         return [path]
-    files = sorted(p for p in path.iterdir() if p.suffix in BAG_SUFFIXES)
+    files = sorted(filter(is_bag_file, path.iterdir()))
     return files or None
 
 
@@ -72,7 +79,12 @@ def header_stamp(raw: bytes | memoryview, is_cdr: bool) -> int:
     """Stamp in ns of a serialized message that begins with a std_msgs Header.
 
     CDR has 4 bytes of encapsulation before the stamp, ROS 1 the 4 bytes of seq.
+
+    Raises:
+        RecordingError: the message is too short for a stamp.
     """
+    if len(raw) < _STAMP_END:
+        raise RecordingError(f"a message of {len(raw)} bytes is too short for its header: copy or record the bag again")
     order = ">" if is_cdr and raw[1] == 0 else "<"
     seconds, nanoseconds = struct.unpack_from(f"{order}II", raw, 4)
     return int(seconds) * 1_000_000_000 + int(nanoseconds)

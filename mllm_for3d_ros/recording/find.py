@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mllm_for3d_ros.errors import RecordingError
-from mllm_for3d_ros.recording.bag_file import BAG_SUFFIXES
+from mllm_for3d_ros.recording.bag_file import is_bag_file
 from mllm_for3d_ros.recording.folder_reader import is_folder_recording
 
 _PART = re.compile(r"_\d+$")
@@ -21,7 +21,7 @@ def find_recordings(given: Sequence[str]) -> list[Path]:
     Args:
         given: bags (folders or files), folders of images, folders of those, and globs of all of these. A folder of
             bag files without metadata.yaml is one bag if their names differ in a number at the end only (``run_0``,
-            ``run_1``), else each file is one.
+            ``run_1``) and no other recording lies beside them, else each file is one.
 
     Raises:
         RecordingError: a glob matches nothing.
@@ -41,7 +41,7 @@ def _within(path: Path) -> list[Path]:
     if not path.is_dir() or _is_recording(path):
         return [path]
     entries = sorted(path.iterdir())
-    found = [one for one in entries if (_is_recording(one) if one.is_dir() else one.suffix in BAG_SUFFIXES)]
+    found = [one for one in entries if (_is_recording(one) if one.is_dir() else is_bag_file(one))]
     return found or [path]
 
 
@@ -49,8 +49,9 @@ def _is_recording(folder: Path) -> bool:
     """Whether a folder is one recording."""
     if (folder / "metadata.yaml").is_file() or is_folder_recording(folder):
         return True
-    stems = {_PART.sub("", file.stem) for file in folder.iterdir() if file.suffix in BAG_SUFFIXES}
-    return len(stems) == 1
+    entries = list(folder.iterdir())
+    stems = {_PART.sub("", file.stem) for file in entries if is_bag_file(file)}
+    return len(stems) == 1 and not any(_is_recording(one) for one in entries if one.is_dir())
 
 
 def store_names(paths: Sequence[Path]) -> list[str]:

@@ -72,7 +72,7 @@ class FolderRecording:
         skipped: reasons and numbers of the frames left out, complete after iteration.
 
     Raises:
-        RecordingError: no frames, no intrinsics, or unreadable intrinsics.
+        RecordingError: no frames, no poses, no intrinsics, or unreadable intrinsics.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -83,6 +83,11 @@ class FolderRecording:
         self._files = sorted(self._list(), key=lambda files: files.number)
         if not self._files:
             raise RecordingError(f"{path} holds no colour image with a depth image: check its colour and depth files")
+        if not any(files.pose.is_file() for files in self._files):
+            raise RecordingError(
+                f"{path} has no poses: add {self._files[0].pose.relative_to(self._path)} and so on, a 4x4 "
+                "camera-to-world matrix for each frame"
+            )
         self._rate = _rate(self._path)
         self._matrix = _intrinsics(self._path)
         self._resize = any((self._path / name).is_file() for name in _SCANNET_COLOR)

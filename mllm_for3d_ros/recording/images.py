@@ -88,7 +88,7 @@ def open_image(data: bytes, name: str) -> np.ndarray:
     """Pixels of a JPEG or PNG file as PIL sees them; ``name`` is for the error.
 
     Raises:
-        RecordingError: the data is no image, or cut short.
+        RecordingError: the data is no image, cut short, or says that it is of a size that no camera has.
     """
     try:
         with Image.open(io.BytesIO(data)) as image:
@@ -97,7 +97,7 @@ def open_image(data: bytes, name: str) -> np.ndarray:
             return np.asarray(image)
     except UnidentifiedImageError as error:
         raise RecordingError(f"{name} is not a readable image (no known format): record or copy it again") from error
-    except (OSError, SyntaxError, ValueError) as error:
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise RecordingError(f"{name} is not a readable image ({error}): record or copy it again") from error
 
 

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from bag_support import (
     SECOND,
+    STORE,
     camera_info,
     camera_messages,
     compressed,
@@ -17,7 +18,7 @@ from bag_support import (
 )
 from PIL import Image
 from rosbags.rosbag1 import Writer as Ros1Writer
-from rosbags.rosbag2 import CompressionMode
+from rosbags.rosbag2 import CompressionMode, Writer
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
 from mllm_for3d_ros.errors import RecordingError
@@ -256,6 +257,17 @@ def test_a_damaged_image_is_left_out_and_counted(tmp_path: Path) -> None:
     assert [f.stamp_ns for f in recording] == [S, 3 * S]
     (reason,) = recording.skipped
     assert reason.startswith(DAMAGED) and recording.skipped[reason] == 1
+
+
+def test_a_message_too_short_for_its_header(tmp_path: Path) -> None:
+    with Writer(tmp_path / "bag", version=9) as writer:
+        for topic, stamp, message in [*camera_messages([S]), TF[0]]:
+            connection = writer.add_connection(topic, message.__msgtype__, typestore=STORE)
+            writer.write(connection, stamp, STORE.serialize_cdr(message, message.__msgtype__))
+            if topic == "/cam/depth":
+                writer.write(connection, stamp + 1, b"\0\1\0\0")
+    with pytest.raises(RecordingError, match="a message of 4 bytes is too short for its header"):
+        open_recording(tmp_path / "bag")
 
 
 def test_a_bag_of_another_robot_names_all_that_is_missing(tmp_path: Path) -> None:

@@ -47,3 +47,14 @@ def test_recordings_of_one_name_get_folders_of_their_own(tmp_path):
     names = store_names(paths)
     assert len(set(names)) == 3 and names[2] == "hall" and all(name.startswith("bag-") for name in names[:2])
     assert store_names(paths) == names
+
+
+def test_a_lone_bag_file_does_not_hide_the_recordings_beside_it(tmp_path):
+    touch(tmp_path / "kitchen", "metadata.yaml", "kitchen.mcap")
+    touch(tmp_path, "cut.mcap")
+    assert [path.name for path in find_recordings([str(tmp_path)])] == ["cut.mcap", "kitchen"]
+
+
+def test_a_folder_may_be_named_like_a_bag_file(tmp_path):
+    touch(tmp_path / "kitchen.mcap", "metadata.yaml", "kitchen.mcap_0.mcap")
+    assert find_recordings([str(tmp_path)]) == [tmp_path / "kitchen.mcap"]

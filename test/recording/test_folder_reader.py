@@ -1,4 +1,6 @@
 import json
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -117,6 +119,16 @@ def test_an_unreadable_image_is_named(tmp_path: Path, folder: str, content: byte
     refused(tmp_path, rf"{folder}/000000.png is not a readable image .*: record or copy it again")
 
 
+def test_an_image_that_claims_a_giant_size_is_left_out(tmp_path: Path) -> None:
+    file = subfolders(tmp_path, [0, 1]) / "rgb" / "000000.png"
+    content = file.read_bytes()
+    size = struct.pack(">II", 60000, 60000)
+    chunk = content[12:16] + size + content[24:29]
+    file.write_bytes(content[:12] + chunk + struct.pack(">I", zlib.crc32(chunk)) + content[33:])
+    recording = open_recording(tmp_path)
+    assert len(list(recording)) == 1 and list(recording.skipped.values()) == [1]
+
+
 def test_depth_of_8_bits(tmp_path: Path) -> None:
     subfolders(tmp_path, [0])
     Image.fromarray(np.zeros((6, 8), np.uint8)).save(tmp_path / "depth" / "000000.png")
@@ -125,6 +137,11 @@ def test_depth_of_8_bits(tmp_path: Path) -> None:
 
 def test_mismatched_sizes(tmp_path: Path) -> None:
     refused(subfolders(tmp_path, [0], size=(12, 16)), r"sizes do not match: .* is 16x12, .* is 8x6; register")
+
+
+def test_a_folder_without_poses(tmp_path: Path) -> None:
+    (subfolders(tmp_path, [0]) / "pose" / "000000.txt").unlink()
+    refused(tmp_path, "has no poses: add pose/000000.txt and so on, a 4x4 camera-to-world matrix")
 
 
 def test_missing_intrinsics(tmp_path: Path) -> None:
