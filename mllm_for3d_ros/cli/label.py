@@ -62,7 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         topics.add_argument(f"--{name.replace('_', '-')}", metavar="NAME")
     topics.add_argument("--max-interval", type=positive_float, metavar="S", help="between colour and depth; 0.02")
     shown = parser.add_mutually_exclusive_group()
-    shown.add_argument("--quiet", action="store_true", help="print errors only")
+    shown.add_argument("--quiet", action="store_true", help="print errors and warnings only")
     shown.add_argument("--json-lines", action="store_true", help="print progress and the result as JSON, one a line")
     add_teacher_arguments(parser)
 
@@ -140,12 +140,13 @@ def asked_by(args: argparse.Namespace) -> tuple[Asked, ...]:
         InstructionError: there are none, and none are to be proposed; or a file cannot be read.
     """
     from mllm_for3d_ros.labeling.settings import Asked
+    from mllm_for3d_ros.language.instruction import clean_instruction
     from mllm_for3d_ros.language.instruction_file import collect_with_kinds
 
     found: dict[str, str | None] = collect_with_kinds(args.instructions) if args.instructions else {}
     if args.vocabulary is not None:
         for name in _class_names(args.vocabulary):
-            found.setdefault(f"the {name}", VOCABULARY_KIND)
+            found.setdefault(clean_instruction(f"the {name}"), VOCABULARY_KIND)
     if not found and not args.propose:
         raise InstructionError("no instructions: give --instructions, --vocabulary, or --propose with an MLLM")
     return tuple(Asked(text, kind) for text, kind in found.items())

@@ -20,7 +20,7 @@ def collect_instructions(given: Sequence[str]) -> tuple[str, ...]:
             are comments), or a .json list of sentences or of objects with the field ``text``.
 
     Raises:
-        InstructionError: a file cannot be read or is of another form, or there is no instruction at all.
+        InstructionError: a file cannot be read, is of another form or empty, or there is no instruction at all.
     """
     return tuple(collect_with_kinds(given))
 
@@ -33,12 +33,20 @@ def collect_with_kinds(given: Sequence[str]) -> dict[str, str | None]:
     """
     found: dict[str, str | None] = {}
     for item in given:
-        rows = _from_file(Path(item)) if item.lower().endswith(SUFFIXES) else [(clean_instruction(item), None)]
+        rows = _from_file(Path(item)) if item.lower().endswith(SUFFIXES) else [(_sentence(item), None)]
         for text, kind in rows:
             found.setdefault(text, kind)
     if not found:
         raise InstructionError("no instructions were given; pass sentences, or a .txt or .json file of them")
     return found
+
+
+def _sentence(given: str) -> str:
+    """A cleaned instruction; the name of a file that would not be read as one is refused."""
+    text = clean_instruction(given)
+    if " " not in text and Path(text).suffix and Path(text).is_file():
+        raise InstructionError(f"{given} is a file, not a sentence; instruction files end in {' or '.join(SUFFIXES)}")
+    return text
 
 
 def _from_file(path: Path) -> list[tuple[str, str | None]]:
@@ -49,6 +57,8 @@ def _from_file(path: Path) -> list[tuple[str, str | None]]:
         raise InstructionError(f"instruction file {path} cannot be read ({cause}); give UTF-8 text or JSON") from cause
     if not isinstance(rows, list):
         raise InstructionError(f"instruction file {path} must hold a JSON list, got {type(rows).__name__}")
+    if not rows:
+        raise InstructionError(f"instruction file {path} holds no instructions; write one a line, or a JSON list")
     return [_cleaned(row, f"{path} entry {number}") for number, row in enumerate(rows, start=1)]
 
 

@@ -34,6 +34,14 @@ def test_a_bad_file_is_named(tmp_path, content, why):
 def test_no_instruction_at_all_is_refused(tmp_path):
     (tmp_path / "none.txt").write_text("# nothing\n")
     with pytest.raises(InstructionError, match="no instructions"):
-        collect_instructions([str(tmp_path / "none.txt")])
+        collect_instructions([])
+    with pytest.raises(InstructionError, match=r"none.txt holds no instructions"):
+        collect_instructions(["a lamp", str(tmp_path / "none.txt")])
     with pytest.raises(InstructionError, match="cannot be read"):
         collect_instructions([str(tmp_path / "missing.txt")])
+
+
+def test_a_file_of_another_ending_is_not_taken_for_a_sentence(tmp_path):
+    (tmp_path / "tasks.md").write_text("the sofa\n")
+    with pytest.raises(InstructionError, match=r"tasks.md is a file, not a sentence.*\.txt or \.json"):
+        collect_instructions([str(tmp_path / "tasks.md")])
