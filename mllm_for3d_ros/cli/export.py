@@ -26,9 +26,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write all stores."""
+    from mllm_for3d_ros.errors import LabelStoreError
     from mllm_for3d_ros.labeling.exports import LAYOUTS, find_stores
 
     stores = find_stores(args.stores)
-    count = LAYOUTS[args.format](stores, args.out, args.split)
+    try:
+        count = LAYOUTS[args.format](stores, args.out, args.split)
+    except OSError as cause:
+        raise LabelStoreError(f"the labels cannot be written to {args.out} ({cause}); give another folder") from cause
     print(f"{count} annotations of {len(stores)} scenes in {args.out}")
     return 0

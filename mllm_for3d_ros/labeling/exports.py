@@ -35,19 +35,23 @@ class Pieces:
 
 
 def find_stores(paths: Sequence[Path]) -> list[LabelStore]:
-    """The stores that the paths are, or that lie in them.
+    """The stores that the paths are, or that lie in them, each once.
 
     Raises:
-        LabelStoreError: a path is no store and holds none, or one is damaged.
+        LabelStoreError: a path is no store and holds none, one is damaged, or two have the same name, by which the
+            layouts tell scenes apart.
     """
-    found: list[LabelStore] = []
+    found: dict[str, LabelStore] = {}
     for path in paths:
         inner = sorted(one.parent for one in path.glob(f"*/{SCENE_FILE}"))
         folders = [path] if (path / SCENE_FILE).is_file() else inner
         if not folders:
             raise LabelStoreError(f"{path} holds no label store ({SCENE_FILE}); give a folder that `label` wrote")
-        found += [LabelStore.open(folder) for folder in folders]
-    return found
+        for folder in (one.resolve() for one in folders):
+            other = found.setdefault(folder.name, LabelStore.open(folder)).folder
+            if other != folder:
+                raise LabelStoreError(f"{other} and {folder} have the same name; export them to folders of their own")
+    return list(found.values())
 
 
 def pieces_of(store: LabelStore) -> Pieces:

@@ -1,6 +1,7 @@
 """``export``: what the layouts hold is what the store holds."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -72,3 +73,19 @@ def test_ply_has_a_file_a_label(tmp_path, labelled):
 def test_a_folder_without_labels_is_named(tmp_path, capsys):
     assert cli.main(["export", str(tmp_path), "--format", "ply", "--out", str(tmp_path / "to")]) == 2
     assert "holds no label store" in capsys.readouterr().err
+
+
+def test_a_store_is_written_once_and_two_of_one_name_are_refused(tmp_path, labelled, capsys):
+    arguments = ["--format", "ply", "--out", str(tmp_path / "again")]
+    assert cli.main(["export", str(labelled), str(labelled / "wall"), *arguments]) == 0
+    assert capsys.readouterr().out.splitlines()[-1].startswith("3 annotations of 1 scenes")
+    shutil.copytree(labelled / "wall", tmp_path / "other" / "wall")
+    assert cli.main(["export", str(labelled), str(tmp_path / "other"), *arguments]) == 2
+    assert "have the same name" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("form", ["reason3d", "instruct3d", "ply", "coco"])
+def test_a_file_in_the_place_of_the_folder_is_told(tmp_path, labelled, capsys, form):
+    (tmp_path / "to").touch()
+    assert cli.main(["export", str(labelled), "--format", form, "--out", str(tmp_path / "to")]) == 2
+    assert "the labels cannot be written to" in capsys.readouterr().err
