@@ -1,4 +1,4 @@
-"""What ``label`` shows while it runs: a bar, lines of JSON, or errors only."""
+"""What ``label`` shows while it runs: a bar, lines of JSON, or errors and warnings only."""
 
 from __future__ import annotations
 

@@ -17,6 +17,9 @@ from mllm_for3d_ros.recording.find import store_names
 from mllm_for3d_ros.recording.reader import open_recording
 from mllm_for3d_ros.teachers.cache import CachedTeacher
 
+FAILURES = (MLLMFor3DError, OSError, ValueError, LookupError, ArithmeticError)
+"""For which a recording is given up and the others go on: ours, and what damaged bytes still do to code that expects a
+sound file."""
 MakeTeacher = Callable[[Callable[[int], None]], CachedTeacher]
 """Makes the teacher, given who is to be told of answered views."""
 
@@ -124,9 +127,9 @@ def label_bag(job: LabelJob, bag: Bag, teacher: CachedTeacher, tracker: Tracker)
     Raises:
         Cancelled: the tracker was asked to stop.
     """
-    if job.overwrite:
-        delete_stores(bag.folder)
     try:
+        if job.overwrite:
+            delete_stores(bag.folder)
         run = label_recording(
             bag.path,
             lambda: open_recording(bag.path, **job.settings.topics),
@@ -137,9 +140,13 @@ def label_bag(job: LabelJob, bag: Bag, teacher: CachedTeacher, tracker: Tracker)
             tracker,
             Proposals(teacher, job.propose) if job.propose else None,
         )
-    except MLLMFor3DError as error:
-        return Outcome(failure=str(error))
-    except (OSError, ValueError, LookupError, ArithmeticError) as error:
-        # What damaged bytes still do to code that expects a sound file; the other recordings go on.
-        return Outcome(failure=f"unexpected {type(error).__name__}: {' '.join(str(error).split())}")
+    except FAILURES as error:
+        return Outcome(failure=reason_of(error))
     return Outcome(run)
+
+
+def reason_of(error: Exception) -> str:
+    """What to say of a recording that is given up for one of ``FAILURES``, in one line."""
+    if isinstance(error, MLLMFor3DError):
+        return str(error)
+    return f"unexpected {type(error).__name__}: {' '.join(str(error).split())}"

@@ -58,7 +58,7 @@ def label_on_cluster(
     Raises:
         MissingExtraError: ray is not installed.
         ClusterError: the cluster cannot be reached.
-        LabelStoreError: another run is writing to the same folder.
+        LabelStoreError: see ``runner.label_recordings``.
     """
     told = listener or Listener()
     with _session(cluster.address) as ray:

@@ -67,9 +67,10 @@ def map_parts(
         del volume, keys
         yield part
     elif number == 1:
+        left_out = "".join(f", {reason} ({frames})" for reason, frames in recording.skipped.items())
         raise RecordingError(
             f"{recording.source} gave an empty map: no depth between {volume.min_depth:g} and {settings.max_depth:g} m "
-            f"in {count} frames; check the depth topic and its unit"
+            f"in {count} frames{left_out}; check the depth topic and its unit"
         )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mllm_for3d_ros.errors import MLLMFor3DError
+from mllm_for3d_ros.labeling.bags import FAILURES, reason_of
 from mllm_for3d_ros.labeling.label_recording import size_of
 from mllm_for3d_ros.labeling.settings import LabelJob
 from mllm_for3d_ros.labeling.stores import Stores
@@ -85,8 +85,8 @@ def _planned(job: LabelJob, teacher: str, path: Path, name: str) -> PlannedRecor
             if whole is not None and len(parts) == whole.parts and todo == 0:
                 return PlannedRecording(str(path), str(folder), 0, 0, 0)
         frames = len(open_recording(path, **job.settings.topics))
-    except MLLMFor3DError as error:
-        return PlannedRecording(str(path), str(folder), 0, 0, 0, str(error))
+    except FAILURES as error:
+        return PlannedRecording(str(path), str(folder), 0, 0, 0, reason_of(error))
     views = min(job.settings.lifting.views, job.settings.key_frames, frames)
     return PlannedRecording(str(path), str(folder), frames, todo, todo * views)
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from mllm_for3d_ros.errors import LabelStoreError
 from mllm_for3d_ros.files import write_whole
 from mllm_for3d_ros.labeling.bags import Bag, Labeller, MakeTeacher, OneByOne, Outcome, bags_of
 from mllm_for3d_ros.labeling.progress import Cancelled, Progress, Stage
@@ -41,7 +42,7 @@ def label_recordings(
         cancelled: asked at every frame and after every lot of views; True ends the run, what is finished stays.
 
     Raises:
-        LabelStoreError: another run is writing to the same folder.
+        LabelStoreError: another run is writing to the same folder, it cannot be written to, or the report cannot.
         TeacherError, CheckpointError, CacheError: the teacher's name or weights, or the cache, cannot be used.
     """
     told = listener or Listener()
@@ -75,9 +76,10 @@ class _Run:
                 self._write(self._summary(status))
                 raise
         summary = self._summary(status)
+        self._write(summary)  # before the report, which may fail for want of space
         if (self._job.report or self._job.rerun) and status == FINISHED and summary.scenes:
             summary = self._report(summary)
-        self._write(summary)
+            self._write(summary)
         return summary
 
     def _tell(self, bag: Bag, outcome: Outcome) -> None:
@@ -93,9 +95,12 @@ class _Run:
 
         self._listener.progress(replace(self._labeller.now(), stage=Stage.REPORTING))
         start = time.perf_counter()
-        page = write_report(self._job.out, summary) if self._job.report else None
-        if self._job.rerun:
-            write_recordings(self._job.out / SCENE_PAGES, summary)
+        try:
+            page = write_report(self._job.out, summary) if self._job.report else None
+            if self._job.rerun:
+                write_recordings(self._job.out / SCENE_PAGES, summary)
+        except OSError as cause:
+            raise LabelStoreError(f"the labels are finished, but no report can be written ({cause})") from cause
         stages = {**summary.stages, "report": round(time.perf_counter() - start, 4)}
         seconds = round(time.perf_counter() - self._start, 4)
         return replace(summary, stages=stages, seconds=seconds, report=str(page) if page else None)

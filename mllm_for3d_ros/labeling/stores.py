@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -96,8 +97,9 @@ class Stores:
 
 def delete_stores(folder: Path) -> None:
     """Delete the scenes of a recording; folders that are no label stores are left alone."""
-    for one in [folder, *folder.parent.glob(f"{folder.name}.part*")]:
-        if (one / SCENE_FILE).exists():
+    part = re.compile(re.escape(folder.name) + r"(\.part\d+)?")
+    for one in list(folder.parent.iterdir()):
+        if part.fullmatch(one.name) and (one / SCENE_FILE).exists():
             shutil.rmtree(one)
 
 
@@ -106,10 +108,14 @@ def locked(out: Path) -> Iterator[None]:
     """Hold the folder of a run; the end of the process, however it comes, frees it. Leftovers of killed runs go.
 
     Raises:
-        LabelStoreError: another run holds it.
+        LabelStoreError: another run holds it, or it is no folder that can be written to.
     """
-    out.mkdir(parents=True, exist_ok=True)
-    with (out / LOCK_FILE).open("w") as file:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        file = (out / LOCK_FILE).open("w")
+    except OSError as cause:
+        raise LabelStoreError(f"{out} cannot be written to ({cause.strerror}); give another folder") from cause
+    with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as cause:

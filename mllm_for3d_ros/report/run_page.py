@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from urllib.parse import quote
 
 from mllm_for3d_ros.files import write_whole
 from mllm_for3d_ros.labeling.summary import RunSummary
@@ -57,7 +58,7 @@ def _scenes(summary: RunSummary) -> str:
         left_out = "<br>".join(f"{count} × {escape(reason)}" for reason, count in scene.left_out.items())
         for folder in scene.stores:
             store = LabelStore.open(folder)
-            link = f'<a href="{SCENE_PAGES}/{escape(folder.name)}.html">{escape(folder.name)}</a>'
+            link = f'<a href="{SCENE_PAGES}/{quote(folder.name)}.html">{escape(folder.name)}</a>'
             said = ", ".join(escape(text) for text in store.instructions[:6])
             more = f" and {len(store.instructions) - 6} more" if len(store.instructions) > 6 else ""
             rows.append([_cover(store), link, f"{store.voxels:,}", said + more, left_out])

@@ -91,6 +91,21 @@ def test_instructions_with_kinds_and_from_a_vocabulary(tmp_path, bag):
     assert store.kinds == {"somewhere to sit": "implicit", "the coffee machine": "explicit"}
 
 
+def test_a_name_of_a_vocabulary_must_make_an_instruction(tmp_path, bag, capsys):
+    (tmp_path / "names.txt").write_text("lamp\n" + "x" * 3000)
+    assert call(tmp_path, bag, "--vocabulary", tmp_path / "names.txt") == 2
+    assert "shorten it" in capsys.readouterr().err
+
+
+def test_a_dry_run_names_what_it_did_not_expect_as_a_run_does(tmp_path, bag, capsys, monkeypatch):
+    def broken(path, **topics):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr("mllm_for3d_ros.labeling.plan.open_recording", broken)
+    assert call(tmp_path, bag, "--instructions", "the sofa", "--dry-run") == 3
+    assert f"error: {bag}: unexpected PermissionError" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

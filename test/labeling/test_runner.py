@@ -3,6 +3,7 @@
 import io
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,8 +15,10 @@ from PIL import Image
 from mllm_for3d_ros.errors import LabelStoreError
 from mllm_for3d_ros.labeling.progress import Progress
 from mllm_for3d_ros.labeling.runner import Listener
+from mllm_for3d_ros.labeling.settings import LabelSettings
 from mllm_for3d_ros.labeling.stores import locked
 from mllm_for3d_ros.labeling.summary import ALL_FAILED, OK, SOME_FAILED
+from mllm_for3d_ros.recording.bag_writer import write_bag
 from mllm_for3d_ros.types import Frame
 
 
@@ -78,6 +81,39 @@ def test_overwriting_starts_anew(tmp_path, bag):
     refused = label([bag], tmp_path, teacher=ColorTeacher("two"))
     assert "another provenance" in next(iter(refused.failed.values()))
     assert label([bag], tmp_path, teacher=ColorTeacher("two"), overwrite=True).scenes[0].written == len(TEXTS)
+
+
+def test_overwriting_leaves_the_labels_of_others(tmp_path, bag):
+    bags = [bag, wall_bag(tmp_path / "wall.party"), wall_bag(tmp_path / "wall[1]")]
+    settings = LabelSettings(part_voxels=500)
+    first = label(bags, tmp_path, settings=settings, texts=TEXTS[:1])
+    assert all(len(scene.stores) > 1 for scene in first.scenes)
+    again = label(bags[::2], tmp_path, settings=settings, texts=TEXTS[:1], overwrite=True)
+    assert all(scene.kept == 0 for scene in again.scenes)
+    assert label(bags, tmp_path, settings=settings, texts=TEXTS[:1]).teacher_calls == 0
+    assert all(store.is_dir() for store in first.scenes[1].stores)
+
+
+def test_a_file_in_the_place_of_the_folder_is_told(tmp_path, bag):
+    (tmp_path / "out").touch()
+    with pytest.raises(LabelStoreError, match=r"out cannot be written to .*; give another folder"):
+        label([bag], tmp_path)
+
+
+def test_figures_are_there_where_no_report_can_be_written(tmp_path, bag):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "report").touch()
+    with pytest.raises(LabelStoreError, match="the labels are finished, but no report"):
+        label([bag], tmp_path, report=True)
+    said = json.loads((tmp_path / "out" / "run.json").read_text())
+    assert (said["status"], said["report"], said["exit_status"]) == ("finished", None, OK)
+
+
+def test_what_was_left_out_is_told_where_nothing_else_is_there(tmp_path):
+    frame = red_patch_frame(1, 0.0)
+    write_bag([replace(frame, depth=np.zeros_like(frame.depth))], tmp_path / "dark")
+    summary = label([tmp_path / "dark"], tmp_path)
+    assert "in 0 frames, no valid depth (1); check the depth topic" in summary.failed[str(tmp_path / "dark")]
 
 
 def test_two_runs_do_not_write_to_one_folder(tmp_path, bag):

@@ -3,6 +3,7 @@
 import base64
 import json
 import re
+from urllib.parse import unquote
 
 import numpy as np
 import pytest
@@ -28,6 +29,12 @@ def test_the_page_of_a_run_names_scenes_failures_and_times(reported):
     assert 'href="report/wall.html"' in page and "gone &amp; lost" in page and "does not exist" in page
     assert all(stage in page for stage in ("mapping", "teacher", "lifting"))
     assert summary.report == str(folder / "out" / "report.html") and summary.stages["report"] > 0
+
+
+def test_a_name_that_is_no_address_is_quoted_in_its_link(tmp_path):
+    label([wall_bag(tmp_path / "hall #2 50%")], tmp_path, ["red"], report=True)
+    (link,) = re.findall(r'href="(report/[^"]*)"', (tmp_path / "out" / "report.html").read_text())
+    assert "#" not in link and (tmp_path / "out" / unquote(link)).is_file()
 
 
 def test_the_page_of_a_scene_shows_views_masks_and_what_was_dropped(reported):
