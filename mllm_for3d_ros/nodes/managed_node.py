@@ -144,8 +144,9 @@ class ManagedNode(LifecycleNode):
             try:
                 work(scope)
             except Exception as error:  # the manager is told; the node must go on
-                self._failure = error
-                if not self._starting:
+                if self._starting:
+                    self._failure = error
+                else:
                     self.get_logger().error(f"cannot {what}: {describe(error)}")
                 return None
             return scope.pop_all()

@@ -57,6 +57,7 @@ class MappingNode(ManagedNode):
             p["voxel_size"], p["min_depth"], p["max_depth"], frame_id=p["map_frame"],
             max_voxels=voxels_within(p["memory_budget_mib"]), drop_farthest=p["drop"] == "farthest",
         )  # fmt: skip
+        scope.callback(self._map.reset)  # gives its memory back, though the node goes on naming it
         warm_up()
         mask, frame = p["self_filter_mask"], p["self_filter_frame"]
         self._robot = Robot(

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 from rclpy.task import Future
 from sensor_msgs.msg import PointCloud2
 from std_msgs.msg import String
@@ -18,6 +19,7 @@ from mllm_for3d_ros.msg import Instruction
 from mllm_for3d_ros.nodes.answer_loop import AnswerLoop, AnswerLoops
 from mllm_for3d_ros.nodes.answer_outputs import AnswerOutputs
 from mllm_for3d_ros.nodes.answers import Answer, AnswerMaker, Engine, StudentEngine, Thresholds
+from mllm_for3d_ros.nodes.conversion import stamp_ns
 from mllm_for3d_ros.nodes.diagnostics import Part
 from mllm_for3d_ros.nodes.instruction_desk import DeskFull, Request
 from mllm_for3d_ros.nodes.key_views import KeyViews
@@ -29,6 +31,7 @@ from mllm_for3d_ros.nodes.model import (
     AnswererFactory,
     ModelChoice,
     TeacherFactory,
+    free_memory,
     gpu_memory_mib,
     load_answerer,
     teacher_loader,
@@ -120,6 +123,12 @@ class ReasoningNode(ManagedNode):
             f"instructions from {self.resolve_topic_name('instruction')}"
         )
 
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Undo ``activate``; the model's memory is free then."""
+        done = super().on_deactivate(state)
+        free_memory()
+        return done
+
     def _lifted_loop(self, scope: ExitStack, keeper: MapKeeper, watchdog: Watchdog) -> AnswerLoop | None:
         """Answers of the teacher, if there is one, on key views out of the mapper's inputs."""
         name = self.parameters["teacher"]
@@ -151,7 +160,7 @@ class ReasoningNode(ManagedNode):
         return Thresholds(self.parameters["mask_threshold"] or None, self.parameters["presence_threshold"] or None)
 
     def _forget(self) -> None:
-        """Free the model and the map."""
+        """Let go of the model and the map."""
         self._loops = self._keeper = self._views = self._watchdog = self._transforms = None
         self._model = {}
 
@@ -224,7 +233,7 @@ class ReasoningNode(ManagedNode):
         self, message: Instruction, name: str, code: str, why: str, reply: Callable[[Any], object] | None
     ) -> None:
         requester, text = message.requester[:MAX_NAME], message.text[:_COPIED_TEXT]
-        request = Request(requester, name[:MAX_NAME], text, 0.0, reply=reply)
+        request = Request(requester, name[:MAX_NAME], text, 0.0, stamp_ns(message.header.stamp), reply=reply)
         encoded = None if self._keeper is None else self._keeper.current
         self._say(request, Answer(Status.REJECTED, why, code, encoded))
 
