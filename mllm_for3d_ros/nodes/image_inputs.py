@@ -21,7 +21,7 @@ from mllm_for3d_ros.nodes.pairing import COLOR, DEPTH, StampOffsets, make_pairin
 from mllm_for3d_ros.nodes.parameters import qos
 from mllm_for3d_ros.nodes.stage_times import StageTimes
 from mllm_for3d_ros.nodes.transforms import TF_DEPTH, TransformListener
-from mllm_for3d_ros.nodes.watchdog import Watchdog
+from mllm_for3d_ros.nodes.watchdog import Input, Watchdog
 
 _NAMES = (
     "camera_frame", "pose_source", "pose_frame", "pose_timeout", "rgb_transport", "depth_transport", "rectification",
@@ -61,24 +61,26 @@ class ImageInputs:
         return PairReader(self.cameras, self.transforms, frames, stages)
 
     def close(self) -> None:
-        """End all waiting."""
+        """End all waiting, and forget the images that wait for a partner."""
         self.transforms.close()
         self.cameras.close()
+        self.pairs.clear()
 
     def _rectified(self, topic: str) -> bool:
         """Whether the images come rectified."""
         choice = self._p["rectification"]
         return choice == "none" or (choice == "auto" and "rect" in topic.rsplit("/", 1)[-1])
 
-    def _subscribe(self, node: ManagedNode, subscribe: Callable[..., object]) -> None:
+    def _subscribe(self, node: ManagedNode, subscribe: Callable[..., Input]) -> None:
         p = self._p
         images = qos(p["image_reliability"], "volatile", p["image_depth"])
         subscribe(CameraInfo, "camera_info", self.cameras.take, images)
         for side, name, transport in ((COLOR, "rgb", p["rgb_transport"]), (DEPTH, "depth", p["depth_transport"])):
-            topic, kind = f"{name}/image_raw", Image
+            base = topic = f"{name}/image_raw"
+            kind = Image if transport == "raw" else CompressedImage
             if transport != "raw":
-                topic, kind = f"{node.resolve_topic_name(topic)}/{transport}", CompressedImage
-            subscribe(kind, topic, partial(self._take_image, side), images)
+                topic = f"{node.resolve_topic_name(base)}/{transport}"
+            subscribe(kind, topic, partial(self._take_image, side), images).name = base  # what is remapped
         poses = qos(p["pose_reliability"], "volatile", TF_DEPTH)
         if p["pose_source"] == "pose":
             subscribe(PoseStamped, "pose", self._take_pose, poses)
@@ -104,9 +106,15 @@ class ImageInputs:
             color, depth = pair
             self.offsets.paired(stamp_ns(color.header.stamp), stamp_ns(depth.header.stamp))
             self._take_pair(Pair(color, depth, time.monotonic()))
-        elif self.pairs.unpaired > unpaired and (nearest := self.offsets.nearest_s(side, stamp)) is not None:
+        elif self.pairs.unpaired > unpaired:
+            self._say_unpaired(self.offsets.nearest_s(side, stamp))
+
+    def _say_unpaired(self, nearest: float | None) -> None:
+        """Name the offset; an image whose partner went to another one, as where the rates differ, is only counted."""
+        allowed = self._p["approx_sync_max_interval"]
+        if nearest is not None and nearest > allowed:
             self._speaker.warn(
                 "unpaired",
                 f"colour and depth do not pair: nearest stamps differ by {nearest:.3f} s, more than "
-                f"approx_sync_max_interval ({self._p['approx_sync_max_interval']} s); raise it or sync the camera",
+                f"approx_sync_max_interval ({allowed} s); raise it or sync the camera",
             )

@@ -25,6 +25,7 @@ class Subscribed:
         self.said: list[str] = []
         self.pairs: list[Pair] = []
         self.topics: dict[str, tuple[type, Callable[[Any], None]]] = {}
+        self.entries: dict[str, Any] = {}
         node: Any = SimpleNamespace(
             parameters={p.name: p.default for p in IMAGE_PARAMETERS} | parameters,
             speaker=Speaker(self.said.append, 0.0),
@@ -36,9 +37,10 @@ class Subscribed:
 
     def _subscribe(
         self, kind: type, name: str, callback: Callable[[Any], None], qos: object, watch: bool = True
-    ) -> None:
+    ) -> SimpleNamespace:
         assert watch == (not name.startswith("/tf"))
         self.topics[name] = kind, callback
+        return self.entries.setdefault(name, SimpleNamespace(name=name))
 
     def send(self, name: str, message: object) -> None:
         kind, callback = self.topics[name]
@@ -65,9 +67,14 @@ def test_raw_images_and_tf_are_the_default() -> None:
 
 
 def test_compressed_topics_follow_the_remapping_of_the_raw_ones() -> None:
-    topics = Subscribed("/robot/{}", rgb_transport="compressed", depth_transport="compressedDepth").topics
-    assert topics["/robot/rgb/image_raw/compressed"][0] is CompressedImage
-    assert topics["/robot/depth/image_raw/compressedDepth"][0] is CompressedImage
+    made = Subscribed("/robot/{}", rgb_transport="compressed", depth_transport="compressedDepth")
+    names = {
+        "rgb/image_raw": "/robot/rgb/image_raw/compressed",
+        "depth/image_raw": "/robot/depth/image_raw/compressedDepth",
+    }
+    for name, topic in names.items():
+        assert made.topics[topic][0] is CompressedImage
+        assert made.entries[topic].name == name  # as the diagnostics and remedies call it
 
 
 def test_pairs_are_handed_over_and_what_does_not_pair_is_said() -> None:
@@ -80,6 +87,24 @@ def test_pairs_are_handed_over_and_what_does_not_pair_is_said() -> None:
     for n in range(4):
         subscribed.send("rgb/image_raw", image((2 + n) * SECOND))
     assert len(subscribed.pairs) == 1 and "nearest stamps differ by 4.000 s" in subscribed.said[0]
+
+
+def test_images_whose_partners_are_taken_are_not_said_to_be_far_apart() -> None:
+    subscribed = Subscribed()
+    for n in range(6):  # two colour images for each of depth, 5 ms apart
+        subscribed.send("depth/image_raw", image(n * SECOND))
+        for later in (0, 5_000_000):
+            subscribed.send("rgb/image_raw", image(n * SECOND + later))
+    assert len(subscribed.pairs) == 6 and subscribed.inputs.pairs.unpaired == 3
+    assert not subscribed.said
+
+
+def test_closed_inputs_hold_no_images() -> None:
+    subscribed = Subscribed()
+    subscribed.send("depth/image_raw", image(SECOND))
+    subscribed.inputs.close()
+    subscribed.send("rgb/image_raw", image(SECOND))
+    assert not subscribed.pairs
 
 
 def pose(stamp: int, frame: str = "map") -> PoseStamped:
