@@ -130,7 +130,8 @@ class GraphDoctor:
         if depth.message is not None:
             findings.append(input_checks.check_depth(depth))
         if info.message is not None:
-            rectified = "rect" in color.topic.rsplit("/", 1)[-1]  # as mapping_node takes it by default
+            base = color.topic.removesuffix("/compressed")
+            rectified = "rect" in base.rsplit("/", 1)[-1]  # as mapping_node takes it by default
             findings.append(input_checks.check_camera(info.message, color.message, rectified))
         if color.message is not None and depth.message is not None:
             findings.append(input_checks.check_frames(color.message, depth.message))

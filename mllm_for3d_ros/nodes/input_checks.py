@@ -14,12 +14,8 @@ from mllm_for3d_ros.doctor.finding import Finding, bad, good, of_error, warning
 from mllm_for3d_ros.errors import RecordingError
 from mllm_for3d_ros.nodes.conversion import stamp_ns
 from mllm_for3d_ros.nodes.inputs.camera import read_camera
-from mllm_for3d_ros.recording.images import (
-    decode_color,
-    decode_compressed_color,
-    decode_compressed_depth,
-    decode_depth,
-)
+from mllm_for3d_ros.nodes.inputs.decoding import color_decoder
+from mllm_for3d_ros.recording.images import decode_compressed_depth, decode_depth
 
 LEAST_HZ = 5.0
 MOST_DELAY_S, OTHER_CLOCK_S = 0.5, 60.0
@@ -61,8 +57,8 @@ def check_stamps(heard: Heard, rate_hz: float) -> Finding:
 
 
 def check_color(heard: Heard) -> Finding:
-    """Whether the newest colour image can be read."""
-    decode = decode_color if hasattr(heard.message, "encoding") else decode_compressed_color
+    """Whether the newest colour image can be read, by cv_bridge too where it is installed."""
+    decode = color_decoder("raw" if hasattr(heard.message, "encoding") else "compressed", lambda line: None)
     try:
         pixels = decode(heard.message)
     except RecordingError as error:

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from ros_stand_ins import CvBridge, hide, install
 from sensor_msgs.msg import CameraInfo
 
 from mllm_for3d_ros.doctor.finding import Level
@@ -36,6 +37,14 @@ def test_colour() -> None:
     assert finding.level is Level.OK and "rgb8, 640x480" in finding.found
     wrong = input_checks.check_color(heard(COLOR, "yuv422"))
     assert wrong.level is Level.ERROR and "yuv422" in wrong.found and "rgb8" in wrong.remedy
+
+
+def test_colour_that_cv_bridge_can_read_is_as_good_as_for_the_nodes(monkeypatch: pytest.MonkeyPatch) -> None:
+    install(monkeypatch, "cv_bridge", CvBridge)
+    grey = heard(COLOR[:, :, 0], "bayer_rggb8")
+    assert input_checks.check_color(grey).level is Level.OK
+    hide(monkeypatch, "cv_bridge")
+    assert input_checks.check_color(grey).level is Level.ERROR
 
 
 @pytest.mark.parametrize(
