@@ -1,5 +1,6 @@
 """Label recordings on request: `ros2 launch mllm_for3d_ros labeling.launch.py data_root:=/path/of/recordings`."""
 
+import yaml
 from launch import LaunchContext, LaunchDescription
 from launch.actions import DeclareLaunchArgument, OpaqueFunction
 from launch.substitutions import LaunchConfiguration
@@ -8,7 +9,7 @@ from launch_ros.actions import Node
 # (name, default, description)
 ARGUMENTS = (
     ("namespace", "", "Namespace of the node"),
-    ("data_root", "", "Folder that recordings are read from and labels are written to; empty: the working directory"),
+    ("data_root", "", "Folder that recordings are read from and labels are written to; has to be given"),
     ("teachers", "compact", "Teachers that a goal may name, separated by commas; the first is the default"),
     ("device", "auto", "Where the teacher runs: auto, cuda or cpu"),
     ("autostart", "true", "Configure and activate the node; false where a lifecycle manager does"),
@@ -34,7 +35,7 @@ def nodes(context: LaunchContext) -> list[Node]:
                 "data_root": given["data_root"],
                 "teachers": given["teachers"],
                 "device": given["device"],
-                "autostart": given["autostart"].lower() == "true",
+                "autostart": yaml.safe_load(given["autostart"]),
             }
         ],
         output="screen",

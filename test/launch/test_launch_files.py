@@ -169,4 +169,8 @@ def test_labeling_takes_its_folder_and_teachers() -> None:
     node = described(ROOT / "launch" / "labeling.launch.py", **given).nodes["labeling_node"]
     values = parameters(node)
     assert (values["data_root"], values["device"], values["autostart"]) == ("/data", "cpu", True)
+    waiting = described(ROOT / "launch" / "labeling.launch.py", autostart="False").nodes["labeling_node"]
+    assert parameters(waiting)["autostart"] is False
+    strange = described(ROOT / "launch" / "labeling.launch.py", autostart="maybe").nodes["labeling_node"]
+    assert parameters(strange)["autostart"] == "maybe"  # which the node refuses by name
     assert values["teachers"] == "compact, qwen3-vl-4b"
