@@ -22,14 +22,18 @@ from typing import Any
 
 import rclpy
 from geometry_msgs.msg import Pose
+from rclpy.duration import Duration
 from rclpy.node import Node
+from rclpy.publisher import Publisher
 from rclpy.qos import DurabilityPolicy, QoSProfile
+from rclpy.signals import SignalHandlerOptions
 from shape_msgs.msg import SolidPrimitive
 
 from mllm_for3d_ros.msg import Instruction, MaskInstance, ReasoningMask
 
 REQUESTER = "planner_client"
 KEPT_MASKS = 10
+SENT_WITHIN_S = 2.0
 
 
 class Refused(Exception):
@@ -184,11 +188,8 @@ class PlannerClient(Node):
         Raises:
             Refused: nobody listens within ``timeout_s``.
         """
-        deadline = time.monotonic() + timeout_s
-        while self._instructions.get_subscription_count() == 0:
-            if time.monotonic() > deadline:
-                raise Refused("nobody listens to instructions: is reasoning_node running and active?")
-            rclpy.spin_once(self, timeout_sec=0.1)
+        if not self._is_heard(self._instructions, timeout_s):
+            raise Refused("nobody listens to instructions: is reasoning_node running?")
         self._send(Instruction.OP_KEEP, self._id)
 
     def wait_for_box(self, timeout_s: float) -> GraspBox:
@@ -223,16 +224,28 @@ class PlannerClient(Node):
         return self.targets.grasp(self.now_ns())
 
     def cancel(self) -> None:
-        """Take the standing instruction back."""
+        """Take the standing instruction back: one that nobody wants any more is answered for ever."""
         self._send(Instruction.OP_CANCEL, self._id)
+        self._instructions.wait_for_all_acked(Duration(seconds=SENT_WITHIN_S))
 
-    def add_to_scene(self, box: GraspBox) -> bool:
-        """Tell MoveIt of the box; False where its messages are not installed."""
+    def add_to_scene(self, box: GraspBox, timeout_s: float) -> str:
+        """Tell MoveIt of the box, once it listens, for at most ``timeout_s``; returns what came of it."""
         if importlib.util.find_spec("moveit_msgs") is None:
-            return False
+            return "moveit_msgs is not installed: not added to a planning scene"
         message = collision_object(box)
-        self.create_publisher(type(message), "/collision_object", 10).publish(message)
-        return True
+        publisher = self.create_publisher(type(message), "/collision_object", 1)
+        if not self._is_heard(publisher, timeout_s):
+            return "nobody listens on /collision_object: not added to a planning scene"
+        publisher.publish(message)
+        publisher.wait_for_all_acked(Duration(seconds=SENT_WITHIN_S))
+        return f"added to the planning scene as {box.name}"
+
+    def _is_heard(self, publisher: Publisher, timeout_s: float) -> bool:
+        """Spin until somebody subscribes, at most ``timeout_s``."""
+        deadline = time.monotonic() + timeout_s
+        while publisher.get_subscription_count() == 0 and time.monotonic() < deadline:
+            rclpy.spin_once(self, timeout_sec=0.1)
+        return bool(publisher.get_subscription_count())
 
     def _send(self, op: int, instruction_id: str) -> None:
         message = Instruction(op=op, id=instruction_id, requester=REQUESTER, text=self._text)
@@ -242,7 +255,7 @@ class PlannerClient(Node):
 
 def main(argv: list[str] | None = None) -> int:
     """Ask, wait, show the box; returns 0 if there is one."""
-    rclpy.init(args=argv)
+    rclpy.init(args=argv, signal_handler_options=SignalHandlerOptions.NO)  # Ctrl-C: there is something to take back
     parser = argparse.ArgumentParser(description="Get a box to grasp for an instruction.")
     parser.add_argument("text", nargs="?", default="something to drink from")
     parser.add_argument("--timeout", type=float, default=30.0, help="s to wait for a box")
@@ -252,8 +265,10 @@ def main(argv: list[str] | None = None) -> int:
     client = PlannerClient(args.text, Limits(max_age_s=args.max_age, max_opening=args.max_opening))
     try:
         client.ask(args.timeout)
-        client.wait_for_box(args.timeout)
-        client.cancel()
+        try:
+            client.wait_for_box(args.timeout)
+        finally:
+            client.cancel()
         box = client.confirm(args.timeout)
         at, turn = box.grasp.position, box.grasp.orientation
         print(f"{box.label or 'object'} (score {box.score:.2f}) in {box.frame}: {box.reason}")
@@ -261,8 +276,7 @@ def main(argv: list[str] | None = None) -> int:
         print(
             f"({at.x:.3f}, {at.y:.3f}, {at.z:.3f}), turned by ({turn.x:.3f}, {turn.y:.3f}, {turn.z:.3f}, {turn.w:.3f})"
         )
-        added = client.add_to_scene(box)
-        print(f"added to MoveIt's planning scene as {box.name}" if added else "moveit_msgs is not installed: not added")
+        print(client.add_to_scene(box, args.timeout))
         return 0
     except Refused as reason:
         print(f"refused: {reason}", file=sys.stderr)

@@ -1,22 +1,33 @@
 """The planner's example: what it takes for a box to grasp, and what it refuses."""
 
 import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
 import planner_client
 import pytest
+import rclpy
 from geometry_msgs.msg import Point, Pose, Quaternion, Vector3
 from planner_client import REQUESTER, Limits, Refused, Targets, collision_object
+from rclpy.context import Context
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
+from rclpy.signals import SignalHandlerOptions
 from shape_msgs.msg import SolidPrimitive
-from std_msgs.msg import Header
+from std_msgs.msg import Header, String
 
-from mllm_for3d_ros.msg import MaskInstance, ReasoningMask
+from mllm_for3d_ros.msg import Instruction, MaskInstance, ReasoningMask
 from mllm_for3d_ros.nodes.conversion import header_message, time_message
+from mllm_for3d_ros.nodes.processes import free_domain, ros_environment
 
 NOW = 1_700_000_000_000_000_000
 SECOND = 1_000_000_000
+PATIENCE_S = 60.0
 
 
 def cup(width: float = 0.08, score: float = 0.9, unseen_s: float = 1.0, number: int = 7) -> MaskInstance:
@@ -117,6 +128,67 @@ def test_the_box_becomes_a_collision_object_where_moveit_is(monkeypatch: pytest.
     (shape,), (pose,) = message.primitives, message.primitive_poses
     assert shape.type == SolidPrimitive.BOX and list(shape.dimensions) == pytest.approx([0.1, 0.08, 0.12])
     assert message.pose == box.pose and pose == Pose()
+
+
+class Others(Node):
+    """What a planner talks to, as far as it notes what it hears: reasoning_node and a planning scene."""
+
+    def __init__(self, context: Context) -> None:
+        super().__init__("others", context=context)
+        self.instructions: list[Instruction] = []
+        self.objects: list[String] = []
+        self.create_subscription(Instruction, "instruction", self.instructions.append, 10)
+        self.create_subscription(String, "/collision_object", self.objects.append, 10)
+
+    def until(self, done: Callable[[], bool]) -> None:
+        """Wait for what another thread hears."""
+        deadline = time.monotonic() + PATIENCE_S
+        while not done():
+            assert time.monotonic() < deadline, "it did not come"
+            time.sleep(0.02)
+
+
+@pytest.fixture
+def others(monkeypatch: pytest.MonkeyPatch) -> Iterator[Others]:
+    for name, value in ros_environment(free_domain()).items():
+        monkeypatch.setenv(name, value)
+    context = Context()
+    rclpy.init(args=[], context=context, signal_handler_options=SignalHandlerOptions.NO)
+    node, executor = Others(context), SingleThreadedExecutor(context=context)
+    executor.add_node(node)
+    thread = threading.Thread(target=executor.spin, daemon=True)
+    thread.start()
+    yield node
+    executor.shutdown()
+    thread.join()
+    node.destroy_node()
+    rclpy.try_shutdown(context=context)
+
+
+def test_a_standing_instruction_is_taken_back_where_no_box_comes(
+    others: Others, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert planner_client.main(["planner_client", "a cup", "--timeout", "3"]) == 1
+    assert "refused: no answer yet" in capsys.readouterr().err
+    others.until(lambda: len(others.instructions) == 2)
+    kept, cancelled = others.instructions
+    assert (kept.op, cancelled.op) == (Instruction.OP_KEEP, Instruction.OP_CANCEL) and kept.id == cancelled.id
+
+
+def test_the_planning_scene_is_waited_for(others: Others, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = ModuleType("moveit_msgs")
+    package.__spec__ = ModuleSpec("moveit_msgs", None)
+    monkeypatch.setitem(sys.modules, "moveit_msgs", package)
+    monkeypatch.setattr(planner_client, "collision_object", lambda box: String(data=box.name))
+    box = targets(mask(cup())).grasp(NOW)
+    rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
+    planner = planner_client.PlannerClient("a cup", Limits())
+    try:
+        assert planner.add_to_scene(box, PATIENCE_S) == "added to the planning scene as e1/7"
+        others.until(lambda: [message.data for message in others.objects] == ["e1/7"])
+    finally:
+        planner.destroy_node()
+        rclpy.shutdown()
 
 
 def test_the_example_needs_no_more_of_this_package_than_its_messages() -> None:
