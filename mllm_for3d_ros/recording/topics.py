@@ -45,12 +45,7 @@ class Topic:
 
     def __str__(self) -> str:
         kind = self.encoding or self.msgtype.rsplit("/", 1)[-1]
-        return f"{self.name} ({kind})"
-
-    @property
-    def is_image(self) -> bool:
-        """Whether the topic carries images, compressed or not."""
-        return self.msgtype in (IMAGE, COMPRESSED)
+        return f"{self.name} ({kind})" if self.count else f"{self.name} ({kind}, no messages)"
 
     @property
     def is_depth(self) -> bool:
@@ -63,7 +58,7 @@ class Topic:
     def is_color(self) -> bool:
         """Whether its images look like colour that can be decoded."""
         if self.msgtype == COMPRESSED:
-            return not self.is_depth
+            return bool(self.count) and not self.is_depth
         return self.msgtype == IMAGE and self.encoding in COLOR_ENCODINGS
 
 
@@ -104,6 +99,8 @@ def _named(name: str, option: str, topics: Sequence[Topic], types: Sequence[str]
         raise RecordingError(f"no topic {name} in the bag ({option}); it has {listing(topics)}")
     if found.msgtype not in types:
         raise RecordingError(f"topic {name} is {found.msgtype}, but {option} needs {' or '.join(types)}")
+    if not found.count:
+        raise RecordingError(f"topic {name} holds no message ({option}); the bag has {listing(topics)}")
     return found
 
 

@@ -154,6 +154,16 @@ BAD_BAGS = {
         {},
         r"no colour topic.*/cam/color \(yuv422\)",
     ),
+    "no messages": (
+        [*without("/cam/color"), ("/cam/color", -1, "sensor_msgs/msg/CompressedImage")],
+        {},
+        r"no colour topic.*it has .*/cam/color \(CompressedImage, no messages\)",
+    ),
+    "named, no messages": (
+        [*without("/cam/color"), ("/cam/color", -1, "sensor_msgs/msg/Image")],
+        {"color_topic": "/cam/color"},
+        r"topic /cam/color holds no message \(color_topic\); the bag has ",
+    ),
     "depth encoding": (
         replaced("/cam/depth", image(S, "64FC1", np.zeros((6, 8)))),
         {"depth_topic": "/cam/depth"},
