@@ -12,7 +12,6 @@ from mllm_for3d_ros.labeling.label_recording import RecordingRun, label_recordin
 from mllm_for3d_ros.labeling.progress import Progress, Tracker
 from mllm_for3d_ros.labeling.proposals import Proposals
 from mllm_for3d_ros.labeling.settings import LabelJob
-from mllm_for3d_ros.labeling.stores import delete_stores
 from mllm_for3d_ros.recording.find import store_names
 from mllm_for3d_ros.recording.reader import open_recording
 from mllm_for3d_ros.teachers.cache import CachedTeacher
@@ -128,8 +127,6 @@ def label_bag(job: LabelJob, bag: Bag, teacher: CachedTeacher, tracker: Tracker)
         Cancelled: the tracker was asked to stop.
     """
     try:
-        if job.overwrite:
-            delete_stores(bag.folder)
         run = label_recording(
             bag.path,
             lambda: open_recording(bag.path, **job.settings.topics),
@@ -139,6 +136,7 @@ def label_bag(job: LabelJob, bag: Bag, teacher: CachedTeacher, tracker: Tracker)
             job.settings,
             tracker,
             Proposals(teacher, job.propose) if job.propose else None,
+            job.overwrite,
         )
     except FAILURES as error:
         return Outcome(failure=reason_of(error))

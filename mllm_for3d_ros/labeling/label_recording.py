@@ -15,7 +15,7 @@ from mllm_for3d_ros.labeling.proposals import Proposals
 from mllm_for3d_ros.labeling.scene_features import write_scene_features
 from mllm_for3d_ros.labeling.settings import Asked, LabelSettings
 from mllm_for3d_ros.labeling.stopwatch import Stopwatch
-from mllm_for3d_ros.labeling.stores import Stores, Whole
+from mllm_for3d_ros.labeling.stores import Stores, Whole, delete_stores
 from mllm_for3d_ros.lifting.feature_file import FEATURES_FILE
 from mllm_for3d_ros.lifting.label_scene import label_scene
 from mllm_for3d_ros.lifting.label_store import LabelStore, Provenance
@@ -52,6 +52,7 @@ def label_recording(
     settings: LabelSettings | None = None,
     tracker: Tracker | None = None,
     proposals: Proposals | None = None,
+    overwrite: bool = False,
 ) -> RecordingRun:
     """Label ``asked`` over a recording into the store ``folder``, and its further parts beside it.
 
@@ -64,6 +65,7 @@ def label_recording(
         settings: all by default.
         tracker: told how far it is; stops the run when asked to.
         proposals: adds instructions for each scene.
+        overwrite: start anew where there are labels; they are deleted once the recording is open.
 
     Raises:
         RecordingError: the recording cannot be read or gives no usable frame.
@@ -73,13 +75,19 @@ def label_recording(
     """
     chosen, tracker = settings or LabelSettings(), tracker or Tracker(1)
     provenance = Provenance(str(source), size_of(source), str(teacher.fingerprint), chosen.as_json())
+    stopwatch, recording = Stopwatch(), None
+    if overwrite:
+        with stopwatch("opening"):
+            recording = open_source()
+        delete_stores(folder)
     stores = Stores(folder, provenance)
-    work = _Work(list(asked), teacher, stores, provenance, chosen, tracker, proposals)
+    work = _Work(list(asked), teacher, stores, provenance, chosen, tracker, proposals, stopwatch)
     whole = stores.whole
     if whole is not None and all(work.is_done(number) for number in range(1, whole.parts + 1)):
         return work.outcome(str(source), 0, whole.left_out)
-    with work.stopwatch("opening"):
-        recording = open_source()
+    if recording is None:
+        with stopwatch("opening"):
+            recording = open_source()
     total = len(recording)
     finished = {number: part for number, part in stores.parts.items() if work.is_done(number)}
     read = 0
@@ -92,7 +100,7 @@ def label_recording(
     tracker.stage(Stage.MAPPING)
     parts = map_parts(recording, chosen, finished, count)
     while True:
-        with work.stopwatch("mapping"):
+        with stopwatch("mapping"):
             part = next(parts, None)
         if part is None:
             break
@@ -123,8 +131,9 @@ class _Work:
         settings: LabelSettings,
         tracker: Tracker,
         proposals: Proposals | None,
+        stopwatch: Stopwatch,
     ) -> None:
-        self.stopwatch = Stopwatch()
+        self._stopwatch = stopwatch
         self._asked, self._teacher, self._stores, self._provenance = asked, teacher, stores, provenance
         self._settings, self._tracker, self._proposals = settings, tracker, proposals
         self._written = 0
@@ -143,13 +152,13 @@ class _Work:
         number, views = mapped.part.number, mapped.views
         folder = self._stores.part_folder(number)
         self._tracker.stage(Stage.PREPARING)
-        with self.stopwatch("preparing"):
+        with self._stopwatch("preparing"):
             scene = prepare_scene(mapped.cloud.points, mapped.cloud.normals, mapped.cloud.colors, views)
-        with self.stopwatch("writing"):
+        with self._stopwatch("writing"):
             store = LabelStore.create(folder, mapped.cloud, views, self._provenance, mapped.part)
         wanted = self._asked
         if self._proposals is not None:
-            with self.stopwatch("proposing"):
+            with self._stopwatch("proposing"):
                 wanted = _merged(wanted, self._proposals.make(folder, views))
         done = set(store.instructions)
         todo = [one for one in wanted if one.text not in done]
@@ -157,14 +166,14 @@ class _Work:
         self._tracker.labels(0, len(todo))
         labels = label_scene(scene, views, self._teacher, [one.text for one in todo], self._settings.lifting)
         for count, one in enumerate(todo, start=1):
-            with self.stopwatch("labelling"):
+            with self._stopwatch("labelling"):
                 labelled = next(labels)
-            with self.stopwatch("writing"):
+            with self._stopwatch("writing"):
                 records = records_of(labelled, scene.visibility)
                 store.write(labelled.label, labelled.views, one.kind, records)
             self._written += 1
             self._tracker.labels(count, len(todo))
-        with self.stopwatch("features"):
+        with self._stopwatch("features"):
             write_scene_features(store, scene, views, self._teacher)
 
     def outcome(self, source: str, frames: int, left_out: dict[str, int]) -> RecordingRun:
@@ -178,7 +187,7 @@ class _Work:
             sum(store.voxels for store in present),
             self._written,
             labels - self._written,
-            self.stopwatch.seconds,
+            self._stopwatch.seconds,
             left_out,
         )
 

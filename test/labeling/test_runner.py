@@ -94,6 +94,15 @@ def test_overwriting_leaves_the_labels_of_others(tmp_path, bag):
     assert all(store.is_dir() for store in first.scenes[1].stores)
 
 
+def test_overwriting_keeps_the_labels_of_a_recording_that_cannot_be_read(tmp_path, bag):
+    source = tmp_path / "wall"
+    shutil.copytree(bag, source)
+    before = label([source], tmp_path)
+    source.rename(tmp_path / "moved")
+    assert "does not exist" in label([source], tmp_path, overwrite=True).failed[str(source)]
+    assert before.scenes[0].stores[0].is_dir()
+
+
 def test_a_file_in_the_place_of_the_folder_is_told(tmp_path, bag):
     (tmp_path / "out").touch()
     with pytest.raises(LabelStoreError, match=r"out cannot be written to .*; give another folder"):
