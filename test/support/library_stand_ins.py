@@ -50,10 +50,11 @@ class _Transpose:
 minkowski = types.SimpleNamespace(
     CoordinateManager=_Manager,
     KernelGenerator=lambda kernel_size, stride, dilation, dimension: types.SimpleNamespace(stride=stride),
-    ConvolutionMode=types.SimpleNamespace(DEFAULT=0),
     MinkowskiConvolutionFunction=_Convolve,
     MinkowskiConvolutionTransposeFunction=_Transpose,
 )
+minkowski_compiled = types.SimpleNamespace(ConvolutionMode=types.SimpleNamespace(DEFAULT=0))
+"""Of ``MinkowskiEngineBackend._C``: the package itself does not have the modes."""
 
 
 class _Tensor:

@@ -71,7 +71,7 @@ def _apply(
     function: Any, x: torch.Tensor, weight: torch.Tensor, generator: Any, read: Any, written: Any, manager: Any
 ) -> torch.Tensor:
     kernel = from_minkowski(weight).contiguous()
-    mode = _library().ConvolutionMode.DEFAULT
+    mode = importlib.import_module("MinkowskiEngineBackend._C").ConvolutionMode.DEFAULT
     result: torch.Tensor = function.apply(x.contiguous(), kernel, generator, mode, read, written, manager)
     return result
 

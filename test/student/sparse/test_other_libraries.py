@@ -1,8 +1,10 @@
 """The backends of other libraries, with stand-ins where those are not installed: orders of weights and rows."""
 
+import sys
+
 import pytest
 import torch
-from library_stand_ins import minkowski, spconv
+from library_stand_ins import minkowski, minkowski_compiled, spconv
 from scattered import scattered
 
 from mllm_for3d_ros.student.sparse import BACKENDS, build_levels, minkowski_backend, minkowski_checkpoint
@@ -16,6 +18,7 @@ def backend(request, monkeypatch):
     """The backend over the stand-in of its library."""
     if request.param == "minkowski":
         monkeypatch.setattr(minkowski_backend, "minkowski_engine", lambda: minkowski)
+        monkeypatch.setitem(sys.modules, "MinkowskiEngineBackend._C", minkowski_compiled)
         return MinkowskiBackend()
     chosen = SpconvBackend("spconv", "spconv.pytorch")
     chosen.__dict__["_library"] = spconv
