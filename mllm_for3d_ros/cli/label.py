@@ -29,7 +29,8 @@ DIR gets a label store for each recording (docs/label_store.md), report.html, an
 teacher is asked about an image and an instruction once, ever: its answers are cached, and finished labels are
 kept, so an interrupted run goes on where it stopped. See docs/labeling.md.
 
-exit status: 0 all recordings are labelled, 1 some failed, 3 all failed, 2 nothing could be begun, 130 Ctrl-C"""
+exit status: 0 all recordings are labelled, 1 some failed, 3 all failed, 2 nothing could be begun
+or the run broke off, 130 Ctrl-C"""
 TOPICS = ("color_topic", "depth_topic", "camera_info_topic", "pose_topic", "map_frame", "camera_frame")
 VOCABULARY_KIND = "explicit"
 

@@ -57,12 +57,15 @@ def label_on_cluster(
 
     Raises:
         MissingExtraError: ray is not installed.
-        ClusterError: the cluster cannot be reached.
+        ClusterError: the cluster cannot be reached, or is lost; what is finished is kept.
         LabelStoreError: see ``runner.label_recordings``.
     """
     told = listener or Listener()
     with _session(cluster.address) as ray:
-        return run_job(job, lambda: OnCluster(ray, job, cluster, told.progress, cancelled), told)
+        try:
+            return run_job(job, lambda: OnCluster(ray, job, cluster, told.progress, cancelled), told)
+        except ray.exceptions.RayError as cause:
+            raise ClusterError(f"the run was lost on Ray: {_said(cause)}; run it again to go on") from cause
 
 
 class OnCluster:
@@ -160,11 +163,15 @@ class OnCluster:
         try:
             outcome, spent = self._ray.get(reference)
         except self._ray.exceptions.RayError as error:
-            said = str(error).strip().splitlines()
-            return Outcome(failure=f"lost on Ray: {type(error).__name__}: {said[-1]}")
+            return Outcome(failure=f"lost on Ray: {_said(error)}")
         self._spent += spent
         result: Outcome | None = outcome
         return result
+
+
+def _said(error: Exception) -> str:
+    """The kind of an error of Ray and its last line, as those before are a traceback."""
+    return f"{type(error).__name__}: {str(error).strip().splitlines()[-1]}"
 
 
 @contextmanager

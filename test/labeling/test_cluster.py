@@ -11,8 +11,8 @@ from color_teacher import ColorTeacher
 from label_support import TEXTS, files, label, wall_bag
 from mortal_teacher import MortalTeacher
 
-from mllm_for3d_ros.errors import MissingExtraError
-from mllm_for3d_ros.labeling.cluster import Cluster, label_on_cluster
+from mllm_for3d_ros.errors import ClusterError, MissingExtraError
+from mllm_for3d_ros.labeling.cluster import Cluster, OnCluster, label_on_cluster
 from mllm_for3d_ros.labeling.progress import Progress
 from mllm_for3d_ros.labeling.runner import Listener
 from mllm_for3d_ros.labeling.settings import Asked, LabelJob
@@ -92,6 +92,18 @@ def test_a_run_that_is_cancelled_stops_its_workers_and_goes_on_later(tmp_path, c
     assert spread(bags, tmp_path, cancelled=lambda: True).status == "cancelled"
     assert spread(bags, tmp_path).status == "finished"
     assert files(tmp_path / "out") == expected
+
+
+@pytest.mark.slow
+def test_a_cluster_that_is_lost_is_told_in_one_line(tmp_path, cluster, alone, monkeypatch):
+    import ray.exceptions
+
+    def lost(run):
+        raise ray.exceptions.RayActorError
+
+    monkeypatch.setattr(OnCluster, "_results", lost)
+    with pytest.raises(ClusterError, match=r"^the run was lost on Ray: RayActorError: .+; run it again to go on$"):
+        spread(alone[0], tmp_path)
 
 
 def test_without_ray_the_remedy_is_told(tmp_path, monkeypatch):
