@@ -91,6 +91,12 @@ class MapKeeper:
         return self._current
 
     @property
+    def frame_id(self) -> str:
+        """The frame of the newest encoded map, "" while there is none."""
+        current = self._current
+        return "" if current is None else current.cloud.frame_id
+
+    @property
     def encoded(self) -> int:
         """Maps worked on."""
         return self._worker.done

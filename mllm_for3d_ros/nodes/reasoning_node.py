@@ -114,7 +114,7 @@ class ReasoningNode(ManagedNode):
         scope.callback(keeper.close)
         self._watchdog = Watchdog(self, self.speaker, self.parameters["silent_after"], only_first=True)
         lifted = self._lifted_loop(scope, keeper, self._watchdog)
-        self._loops = loops = AnswerLoops(self._answer_with(StudentEngine(answerer), self._thresholds), lifted)
+        self._loops = loops = AnswerLoops(self._answer_with(keeper, StudentEngine(answerer), self._thresholds), lifted)
         scope.callback(self._stop_answering, loops)
         map_qos = qos(self.parameters["map_reliability"], self.parameters["map_durability"], 1)
         self._watchdog.subscribe(PointCloud2, "map/points", keeper.offer, map_qos)
@@ -136,19 +136,14 @@ class ReasoningNode(ManagedNode):
             return None
         load = self._teacher_factory(name, self.parameters["device"])
         self._views = views = KeyViews(self.parameters["key_views"])
-        collector = ViewCollector(
-            self, watchdog, views, lambda: "" if keeper.current is None else keeper.current.cloud.frame_id
-        )
+        collector = ViewCollector(self, watchdog, views, lambda: keeper.frame_id)
         scope.callback(collector.close)
         self._transforms = collector.transforms
         engine = LiftedEngine(name, load, lambda: views.frames, self.parameters["lifted_views"])
-        return self._answer_with(engine, Thresholds)
+        return self._answer_with(keeper, engine, Thresholds)
 
-    def _answer_with(self, engine: Engine, thresholds: Callable[[], Thresholds]) -> AnswerLoop:
-        keeper = self._keeper
-        maker = AnswerMaker(
-            engine, lambda: None if keeper is None else keeper.current, self._transform, thresholds, self._obstacles
-        )
+    def _answer_with(self, keeper: MapKeeper, engine: Engine, thresholds: Callable[[], Thresholds]) -> AnswerLoop:
+        maker = AnswerMaker(engine, lambda: keeper.current, self._transform, thresholds, self._obstacles)
         return AnswerLoop("answers", self.parameters["queue_size"], maker, self._say, self._unsaid)
 
     def _choice(self) -> ModelChoice:
@@ -256,7 +251,10 @@ class ReasoningNode(ManagedNode):
     def _unsaid(self, request: Request, error: Exception) -> None:
         self.speaker.error("answer", error)
         why = f"The answer could not be published: {describe(error)}"
-        self._outputs.publish(request, Answer(Status.ERROR, why, "inference_failed"))
+        try:
+            self._outputs.publish(request, Answer(Status.ERROR, why, "inference_failed"))
+        except Exception as again:  # the thread that answers goes on: the next instruction may fare better
+            self.speaker.error("unsaid", again)
 
     def _obstacles(self) -> list[str]:
         """What keeps the map away."""

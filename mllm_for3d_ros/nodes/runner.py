@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 import threading
+import traceback
 from collections.abc import Callable, Sequence
 from types import FrameType
 
@@ -15,7 +16,7 @@ from rclpy.signals import SignalHandlerOptions
 
 from mllm_for3d_ros.errors import MLLMFor3DError
 from mllm_for3d_ros.nodes.managed_node import ManagedNode
-from mllm_for3d_ros.nodes.speaker import Speaker, one_line
+from mllm_for3d_ros.nodes.speaker import Speaker, describe
 
 _SPIN_S = 0.2
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -29,7 +30,7 @@ def run_node(
     """Run a node made by ``make_node`` until it is told to stop.
 
     Args:
-        make_node: called once ROS is up; an MLLMFor3DError of it, or of the node's start, is logged as one line.
+        make_node: called once ROS is up; an exception of it, or of the node's start, is logged as one line.
         argv: ROS arguments; None takes those of the process.
         make_executor: called once ROS is up; what it makes spins the node.
 
@@ -51,9 +52,11 @@ def run_node(
         node.start()
         _spin(node, stop, executor)
         return 0
-    except MLLMFor3DError as error:
+    except Exception as error:  # of the start: an extra that is not installed, a device that fails, a bug
         logger = node.get_logger() if node else rclpy.logging.get_logger(sys.argv[0].rsplit("/", 1)[-1])
-        logger.fatal(one_line(str(error)))
+        logger.fatal(describe(error))
+        if not isinstance(error, MLLMFor3DError):
+            logger.debug(traceback.format_exc())
         return 1
     finally:
         for number in _SIGNALS:  # launch and a terminal both send it: once is enough

@@ -81,6 +81,14 @@ def test_an_empty_map_ends_an_epoch(kept: Kept) -> None:
     assert kept.give(message(6)).cloud.epoch != epoch
 
 
+def test_the_frame_is_that_of_the_map_that_there_is(kept: Kept) -> None:
+    assert kept.keeper.frame_id == ""
+    kept.give(message(5, frame="world"))
+    assert kept.keeper.frame_id == "world"
+    kept.give(message(6, rows=0))
+    assert kept.keeper.frame_id == ""
+
+
 def test_our_mapper_names_its_epochs_itself(kept: Kept) -> None:
     assert kept.give(message(5, epoch=0xABC)).cloud.epoch == "00000abc"
     older = kept.give(message(4, epoch=0xABC, rows=300))

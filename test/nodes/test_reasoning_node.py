@@ -1,6 +1,7 @@
 """The reasoning node in this process, without a middleware's help: what it copies, and what it lets go of."""
 
 import gc
+import threading
 import weakref
 from collections.abc import Iterator
 from typing import Any
@@ -14,10 +15,12 @@ from student_support import ColorStudent
 from mllm_for3d_ros.answering.answerer import Answerer
 from mllm_for3d_ros.msg import Instruction, ReasoningMask
 from mllm_for3d_ros.nodes.conversion import header_message
+from mllm_for3d_ros.nodes.instruction_desk import Request
 from mllm_for3d_ros.nodes.reasoning_node import ReasoningNode
 from mllm_for3d_ros.types import Status
 
 SUCCESS = TransitionCallbackReturn.SUCCESS
+PATIENCE_S = 60.0
 
 
 class Started:
@@ -56,6 +59,24 @@ def test_the_model_is_freed_at_once_when_the_node_is_deactivated(started: Starte
     finally:
         gc.enable()
     assert started.node.trigger_activate() == SUCCESS and started.models[1]() is not None
+
+
+def test_an_answer_that_cannot_even_be_called_a_failure_ends_nothing(
+    started: Started, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outputs, answered = started.node._outputs, threading.Event()
+    publish = outputs.publish
+
+    def fail(request: Request, *more: Any) -> None:
+        if request.id == "one":
+            raise OSError("no publisher")
+        publish(request, *more)
+
+    monkeypatch.setattr(outputs, "publish", fail)
+    for name in ("one", "two"):
+        started.node.take_instruction(Instruction(id=name, text="a chair"), lambda mask: answered.set())
+    assert answered.wait(PATIENCE_S)
+    assert started.node.problems() == ["OSError: no publisher", "OSError: no publisher"]
 
 
 @pytest.mark.parametrize("text", ["", "a chair"])

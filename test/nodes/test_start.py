@@ -84,6 +84,17 @@ def test_unknown_and_corrupt_checkpoints(tmp_path: Path, capfd: pytest.CaptureFi
         assert len(lines) == 1 and name.partition(".")[0] in lines[0]
 
 
+def test_an_extra_that_is_not_installed(capfd: pytest.CaptureFixture[str]) -> None:
+    def load(choice: ModelChoice, say: Callable[[str], object]) -> Answerer:
+        raise ModuleNotFoundError("No module named 'torch'")
+
+    assert reasoning_node.main(["node"], load) == 1
+    said = capfd.readouterr().err
+    lines = [line for line in said.splitlines() if "FATAL" in line]
+    assert len(lines) == 1 and "ModuleNotFoundError: No module named 'torch'" in lines[0]
+    assert "Traceback" not in said
+
+
 def test_an_unknown_teacher(capfd: pytest.CaptureFixture[str]) -> None:
     arguments = ["node", "--ros-args", "-p", "teacher:=aristotle"]
     assert reasoning_node.main(arguments, lambda choice, say: Answerer(ColorStudent())) == 1
