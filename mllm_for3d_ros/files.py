@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from pathlib import Path
 
 PARTIAL = ".partial"
 """Ending of a file being written; one that stays behind is of a process that was killed."""
+_OURS = re.compile(rf"\.\d+-[0-9a-f]{{8}}{re.escape(PARTIAL)}$")
 
 
 def write_whole(path: Path, content: bytes, *, durable: bool = True) -> None:
@@ -44,4 +46,5 @@ def write_whole(path: Path, content: bytes, *, durable: bool = True) -> None:
 def remove_partial(folder: Path) -> None:
     """Delete what killed processes had not finished below ``folder``; nobody may be writing there."""
     for file in folder.rglob(f".*{PARTIAL}"):
-        file.unlink(missing_ok=True)
+        if _OURS.search(file.name) and file.is_file():
+            file.unlink(missing_ok=True)

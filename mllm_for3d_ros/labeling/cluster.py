@@ -7,6 +7,7 @@ worker is lost is run again and goes on from what is finished on disk and in the
 from __future__ import annotations
 
 import os
+import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -25,6 +26,8 @@ from mllm_for3d_ros.teachers.cache.cached_teacher import TeacherSource
 
 POLL_S = 0.5
 """How often progress is told, and it is asked whether to stop."""
+_ANSWERS_WITHIN = 10.0
+"""Seconds that a cluster has to take a connection."""
 LOSSES = 3
 """Times that a recording is begun again, and an actor started again, after its process was lost."""
 CALLS_AT_ONCE = 8
@@ -189,6 +192,7 @@ def _session(address: str) -> Iterator[Any]:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # a local cluster would report to its makers
     found = address or os.environ.get("RAY_ADDRESS", "")
     options: dict[str, Any] = {} if found else {"include_dashboard": False}
+    _check_somebody_listens(found)
     try:
         ray.init(found or "local", log_to_driver=False, logging_level="ERROR", **options)
     except Exception as cause:  # where it does not start in time, Ray raises a plain one
@@ -201,3 +205,20 @@ def _session(address: str) -> Iterator[Any]:
         yield ray
     finally:
         ray.shutdown()
+
+
+def _check_somebody_listens(address: str) -> None:
+    """Ray itself would try for minutes, and say nothing; names such as "auto" are its own to find.
+
+    Raises:
+        ClusterError: nobody does at host:port or ray://host:port.
+    """
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if not colon or not port.isdigit():
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_ANSWERS_WITHIN).close()
+    except (OSError, OverflowError) as cause:
+        raise ClusterError(
+            f"nobody listens at {address} ({cause}); start a cluster with `ray start --head` and give its address"
+        ) from cause

@@ -1,6 +1,7 @@
 """A run over a local Ray gives the stores of a run in one process, also where processes are lost."""
 
 import os
+import socket
 import sys
 from functools import partial
 from pathlib import Path
@@ -27,6 +28,17 @@ def spread(bags, folder: Path, deadly: str = "", on_gpus: bool = False, **told) 
     source = TeacherSource(ColorTeacher().fingerprint, partial(MortalTeacher, folder / "notes", deadly))
     job = LabelJob(tuple(bags), tuple(Asked(text) for text in TEXTS), folder / "out", report=False)
     return label_on_cluster(job, Cluster("", source, folder / "cache", on_gpus), **told)
+
+
+@pytest.mark.parametrize("scheme", ["", "ray://"])
+def test_an_address_where_nobody_listens_is_told_at_once(scheme, tmp_path):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        address = f"{scheme}127.0.0.1:{taken.getsockname()[1]}"
+        source = TeacherSource(ColorTeacher().fingerprint, ColorTeacher)
+        job = LabelJob((), (Asked("a chair"),), tmp_path / "out", report=False)
+        with pytest.raises(ClusterError, match=f"^nobody listens at {address} .*; start a cluster with"):
+            label_on_cluster(job, Cluster(address, source, tmp_path / "cache", False))
 
 
 @pytest.fixture(scope="module")
