@@ -236,7 +236,8 @@ class ReasoningNode(ManagedNode):
         """A pose in the map; /tf is listened to from the first one on, for it costs 100 messages a second."""
         if self._transforms is None:
             self._transforms = TransformListener(self)
-        return self._transforms.wait_for(target, source, at_ns, _POSE_PATIENCE_S)
+        grace_ns = round(2 * _POSE_PATIENCE_S * 1e9)  # what is asked first is asked before anything was heard
+        return self._transforms.wait_for(target, source, at_ns, _POSE_PATIENCE_S, grace_ns)
 
     def _say(self, request: Request, answer: Answer) -> None:
         if answer.mask is not None:

@@ -195,7 +195,7 @@ class Transforms:
         with self._changed:
             return self._store.lookup(target, source, at_ns)
 
-    def wait_for(self, target: str, source: str, at_ns: int, timeout_s: float) -> np.ndarray:
+    def wait_for(self, target: str, source: str, at_ns: int, timeout_s: float, grace_ns: int = 0) -> np.ndarray:
         """[4, 4] that maps points of ``source`` to ``target`` at a time, once it is known.
 
         Args:
@@ -203,16 +203,22 @@ class Transforms:
             source: frame.
             at_ns: time.
             timeout_s: how long to wait; 0 or less does not.
+            grace_ns: a time that is this little before what was heard is taken for the first that is known: for who
+                began to listen when asked.
 
         Raises:
             TransformUnavailable: not known by then, or too old to be known ever; the text says why, for a person.
         """
-        deadline = time.monotonic() + timeout_s
+        deadline, moment = time.monotonic() + timeout_s, at_ns
         with self._changed:
             while True:
                 try:
-                    return self._store.lookup(target, source, at_ns)
+                    return self._store.lookup(target, source, moment)
                 except TransformUnavailable as error:
+                    newest = max(self._newest.values(), default=moment)
+                    if _GONE in str(error) and moment < newest <= at_ns + grace_ns:
+                        moment = newest
+                        continue
                     remaining = deadline - time.monotonic()
                     if remaining <= 0 or self._closed or _GONE in str(error):
                         raise TransformUnavailable(self._explain(target, source, at_ns, error)) from error

@@ -72,6 +72,14 @@ def test_what_can_never_come_is_not_waited_for(transforms: Transforms) -> None:
         transforms.wait_for("map", "camera", ns(1), 1e6)
 
 
+def test_who_began_to_listen_when_asked_gets_the_first_pose_that_is_known(transforms: Transforms) -> None:
+    move(transforms, 2.0, 2.1)
+    found = transforms.wait_for("map", "camera", ns(1.9), 0.0, grace_ns=ns(0.5))
+    np.testing.assert_array_equal(found, transforms.lookup("map", "camera", ns(2.1)))
+    with pytest.raises(TransformUnavailable):
+        transforms.wait_for("map", "camera", ns(1.0), 0.0, grace_ns=ns(0.5))
+
+
 @pytest.mark.parametrize(("target", "source"), [("map", "moon"), ("moon", "camera")])
 def test_unknown_frames_are_named_with_those_there_are(transforms: Transforms, target: str, source: str) -> None:
     move(transforms, 1)
