@@ -18,8 +18,8 @@ MASK_SHARES = (0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6)
 """Of the probability of the strongest voxels, see ``mask_level``."""
 _STRONGEST = 8
 """Student voxels that hold about ``mask_level.STRONGEST`` map voxels."""
-ALIKE = 0.005
-"""Of presence thresholds this near the best, the highest is taken: rather "not here" than the wrong thing."""
+ALIKE = 0.0125
+"""Presence thresholds whose balanced accuracy is this near the best are alike: a few dozen scenes tell no more."""
 PRESENCE_THRESHOLDS = tuple(np.round(np.arange(0.05, 1.0, 0.05), 2).tolist())
 
 
@@ -30,8 +30,8 @@ def calibrate(
 
     Returns:
         thresholds: "mask_share" of the best mean IoU against the pseudo-labels (answers smoothed over
-        superpoints), "presence" of the best mean of sensitivity and specificity (the highest of those alike); where
-        no scene has anything present, the figures are 0; and the figures reached with them.
+        superpoints), "presence" of the best mean of sensitivity and specificity (of those alike the nearest to 1/2, "as
+        likely there as not"); where no scene has anything present, the figures are 0; and the figures reached.
     """
     overlaps: list[list[float]] = []
     presence: list[float] = []
@@ -52,7 +52,8 @@ def calibrate(
     mean = np.mean(overlaps, axis=0) if overlaps else np.zeros(len(MASK_SHARES))
     balanced = [_balanced(np.array(presence) >= t, np.array(wanted)) for t in PRESENCE_THRESHOLDS]
     best_mask = int(np.argmax(mean))
-    best_presence = int(np.flatnonzero(np.array(balanced) >= max(balanced) - ALIKE)[-1])
+    alike = np.flatnonzero(np.array(balanced) >= max(balanced) - ALIKE)
+    best_presence = int(min(alike, key=lambda index: abs(PRESENCE_THRESHOLDS[index] - 0.5)))
     thresholds = {"mask_share": MASK_SHARES[best_mask], "presence": PRESENCE_THRESHOLDS[best_presence]}
     figures = {
         "scenes": count,
