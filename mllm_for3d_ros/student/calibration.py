@@ -50,17 +50,28 @@ def calibrate(
             levels = [mask_level(scores, share, _STRONGEST) for share in MASK_SHARES]
             overlaps.append([_iou(scores >= level, target) for level in levels])
     mean = np.mean(overlaps, axis=0) if overlaps else np.zeros(len(MASK_SHARES))
-    balanced = [_balanced(np.array(presence) >= t, np.array(wanted)) for t in PRESENCE_THRESHOLDS]
     best_mask = int(np.argmax(mean))
-    alike = np.flatnonzero(np.array(balanced) >= max(balanced) - ALIKE)
-    best_presence = int(min(alike, key=lambda index: abs(PRESENCE_THRESHOLDS[index] - 0.5)))
-    thresholds = {"mask_share": MASK_SHARES[best_mask], "presence": PRESENCE_THRESHOLDS[best_presence]}
+    threshold, balanced = presence_threshold(np.array(presence), np.array(wanted, bool))
+    thresholds = {"mask_share": MASK_SHARES[best_mask], "presence": threshold}
     figures = {
         "scenes": count,
         "mean_iou_to_pseudo_labels": round(float(mean[best_mask]), 4),
-        "balanced_presence_accuracy": round(balanced[best_presence], 4),
+        "balanced_presence_accuracy": round(balanced, 4),
     }
     return thresholds, figures
+
+
+def presence_threshold(presence: np.ndarray, wanted: np.ndarray) -> tuple[float, float]:
+    """Of ``PRESENCE_THRESHOLDS`` the one nearest to 1/2 among the best, and its balanced accuracy.
+
+    Args:
+        presence: [Q] as predicted.
+        wanted: [Q] bool, what is there.
+    """
+    balanced = np.array([_balanced(presence >= threshold, wanted) for threshold in PRESENCE_THRESHOLDS])
+    alike = np.flatnonzero(balanced >= balanced.max() - ALIKE)
+    chosen = min(alike, key=lambda index: abs(PRESENCE_THRESHOLDS[index] - 0.5))
+    return PRESENCE_THRESHOLDS[chosen], float(balanced[chosen])
 
 
 def predict(network: StudentNetwork, scene: TrainingScene, embeddings: torch.Tensor) -> tuple[torch.Tensor, np.ndarray]:
