@@ -8,9 +8,8 @@ from mllm_for3d_ros.cli import main as cli
 
 def test_what_is_neither_stage_nor_configuration_is_named(capsys):
     assert cli.main(["train", "studnet"]) == 2
-    assert (
-        "'studnet' is no stage (text, views, teacher, scenes, student, put-text, thresholds)" in capsys.readouterr().err
-    )
+    stages = "text, views, teacher, scenes, student, refine, put-text, thresholds"
+    assert f"'studnet' is no stage ({stages})" in capsys.readouterr().err
 
 
 def test_a_missing_configuration_is_one_line(tmp_path, capsys):
