@@ -16,7 +16,7 @@ from mllm_for3d_ros.student.scene_store import UNSEEN, TrainingScene
 
 MASK_SHARES = (0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6)
 """Of the probability of the strongest voxels, see ``mask_level``."""
-_STRONGEST = 8
+STRONGEST = 8
 """Student voxels that hold about ``mask_level.STRONGEST`` map voxels."""
 ALIKE = 0.0125
 """Presence thresholds whose balanced accuracy is this near the best are alike: a few dozen scenes tell no more."""
@@ -47,7 +47,7 @@ def calibrate(
             known = scene.labels[query] != UNSEEN
             target = scene.labels[query][known] > 127
             scores = smooth(logits[query].sigmoid().numpy())[known]
-            levels = [mask_level(scores, share, _STRONGEST) for share in MASK_SHARES]
+            levels = [mask_level(scores, share, STRONGEST) for share in MASK_SHARES]
             overlaps.append([_iou(scores >= level, target) for level in levels])
     mean = np.mean(overlaps, axis=0) if overlaps else np.zeros(len(MASK_SHARES))
     best_mask = int(np.argmax(mean))

@@ -15,7 +15,7 @@ import torch
 
 from mllm_for3d_ros.checkpoint import fill_module, load_checkpoint
 from mllm_for3d_ros.language.sentence_encoder import SentenceEncoder
-from mllm_for3d_ros.student.calibration import predict
+from mllm_for3d_ros.student.calibration import STRONGEST, predict
 from mllm_for3d_ros.student.mask_level import mask_level
 from mllm_for3d_ros.student.network import StudentNetwork
 from mllm_for3d_ros.student.pieces import Smoothing, pieces_of
@@ -25,8 +25,6 @@ OWN_MASK, OWN_PRESENCE = 0.5, 0.35
 """Share of the student's own answer in the mean of the masks, and in that of presence."""
 SHARE = 0.5
 """Share of the strongest voxels' mean at which the border of a refined mask lies, see ``mask_level``."""
-STRONGEST = 8
-"""Student voxels that hold about ``mask_level.STRONGEST`` map voxels."""
 
 
 class SecondOpinion:
