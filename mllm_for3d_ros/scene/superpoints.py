@@ -86,7 +86,7 @@ def segment(points: np.ndarray, normals: np.ndarray, colors: np.ndarray, *, min_
     near, squared = neighbours(xyz, min(NEIGHBOURS + 1, count))
     known = _fill_normals(np.ascontiguousarray(normals[order], np.float32), xyz, near)
     spacing = max(float(np.sqrt(np.median(squared[:, 1]))), 1e-6)
-    a, b, weights = _edges(xyz, known, colors[order].astype(np.float32) / 255.0, near, np.float32(spacing))
+    a, b, weights = _edges(xyz, known, colors[order].astype(np.float32) / 255.0, near, np.float32(spacing), False)
     roots = _cut(a, b, weights, count, min_size)
     unordered = np.empty(count, np.int64)
     unordered[order] = roots
@@ -104,7 +104,8 @@ def voxel_superpoints(
         points: [N, 3] float32 m.
         normals: [N, 3] float32 unit, or zero where unknown: those are taken from the voxels that touch.
         colors: [N, 3] uint8.
-        touching: [N, K] int rows that touch each voxel, the voxel itself first and where there is none.
+        touching: [N, K] int rows that touch each voxel, the voxel itself first and where there is none; who
+            touches another is touched by it.
         spacing: m between voxels.
 
     Returns:
@@ -114,7 +115,8 @@ def voxel_superpoints(
     missing = ~known.any(axis=1)
     around = known[touching[missing]].sum(axis=1)
     known[missing] = around / np.maximum(np.linalg.norm(around, axis=1, keepdims=True), 1e-6)
-    a, b, weights = _edges(points, known, colors.astype(np.float32) / 255.0, touching, np.float32(spacing))
+    shades = colors.astype(np.float32) / 255.0
+    a, b, weights = _edges(points, known, shades, touching, np.float32(spacing), True)
     return _renumber(_cut(a, b, weights, len(points), MIN_SIZE))
 
 
@@ -173,11 +175,14 @@ def _fill_normals(normals: np.ndarray, points: np.ndarray, near: np.ndarray) -> 
 
 
 @njit(**_OPTIONS)
-def _edges(points, normals, colors, near, spacing):  # type: ignore[no-untyped-def]
-    """Ends a < b and weight of every edge of the graph, once each where both ends name it."""
+def _edges(points, normals, colors, near, spacing, mutual):  # type: ignore[no-untyped-def]
+    """Ends a < b and weight of every edge of the graph, once each where both ends name it.
+
+    ``mutual``: it is known that both ends name every edge.
+    """
     count, degree = near.shape
-    a, b = np.empty(count * (degree - 1), np.int32), np.empty(count * (degree - 1), np.int32)
-    weights = np.empty(count * (degree - 1), np.float32)
+    room = count * (degree - 1)
+    a, b, weights = np.empty(room, np.int32), np.empty(room, np.int32), np.empty(room, np.float32)
     used = 0
     for i in range(count):
         for k in range(1, degree):
@@ -185,10 +190,11 @@ def _edges(points, normals, colors, near, spacing):  # type: ignore[no-untyped-d
             if j == i:
                 continue
             if j < i:
-                mutual = False
-                for m in range(1, degree):
-                    mutual |= near[j, m] == i
-                if mutual:
+                named = mutual
+                if not mutual:
+                    for m in range(1, degree):
+                        named |= near[j, m] == i
+                if named:
                     continue
             dot, fold, color, length = np.float32(0), np.float32(0), np.float32(0), np.float32(0)
             for axis in range(3):

@@ -118,6 +118,35 @@ def gather_means(cells, lists, cloud, means, totals):  # type: ignore[no-untyped
 
 
 @njit(**OPTIONS)
+def take_over(cells, means, steps, kept_means, inputs, heights):  # type: ignore[no-untyped-def]
+    """Enter ``means`` [K, 9] of ``cells``, and what the network reads of them; returns [K] bool where that differs.
+
+    ``steps`` of colour (-1..1), normal and height are float32; ``inputs`` [capacity, 8] lack the height, which is
+    in ``heights`` [capacity] int32, in steps.
+    """
+    color_step, normal_step, height_step = steps
+    differs = np.zeros(cells.size, np.bool_)
+    row = np.zeros(8, np.float32)
+    row[7] = 1
+    for i in range(cells.size):
+        cell = cells[i]
+        for axis in range(3):
+            color = means[i, 3 + axis] / np.float32(127.5) - np.float32(1)
+            row[axis] = np.rint(color / color_step) * color_step
+            row[3 + axis] = np.rint(means[i, 6 + axis] / normal_step) * normal_step
+        height = np.int32(np.rint(means[i, 2] / height_step))
+        different = heights[cell] != height
+        for column in range(8):
+            different |= inputs[cell, column] != row[column]
+            inputs[cell, column] = row[column]
+        heights[cell] = height
+        for column in range(MEANS):
+            kept_means[cell, column] = means[i, column]
+        differs[i] = different
+    return differs
+
+
+@njit(**OPTIONS)
 def answer_for(cells, keys, table, kept, steps, answer):  # type: ignore[no-untyped-def]
     """Answering cell of each of ``cells``: itself if kept, else the first kept one in the order of ``steps``."""
     mask = np.int64(table.size - 1)

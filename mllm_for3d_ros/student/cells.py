@@ -26,6 +26,7 @@ NEAREST = 0.15
 INPUT_CHANNELS = 8
 COLOR_STEP, NORMAL_STEP, HEIGHT_STEP = 1 / 32, 1 / 16, 0.01
 """What colours (-1..1), normals and heights (m) are rounded to."""
+_STEP_SIZES = tuple(np.float32(step) for step in (COLOR_STEP, NORMAL_STEP, HEIGHT_STEP))
 FLOOR_STEP = 0.1
 """The floor is a multiple of this, m: should it rise or sink, every height changes."""
 _FLOOR_SHARE = 0.02
@@ -130,13 +131,11 @@ class Cells:
         means, totals = np.empty((len(touched), kernels.MEANS), np.float32), np.empty(len(touched))
         kernels.gather_means(touched, (self._head, self._following), kernels.values_of(cloud), means, totals)
         was, now = self.kept[touched], (totals >= self._min_weight) & (totals > 0)
-        inputs, heights = _rounded(means)
-        differs = (inputs != self._inputs[touched]).any(1) | (heights != self._heights[touched])
-        changed = touched[(was != now) | (now & differs)]
         self._count_heights(self._heights[touched[was]], -1)
-        self._count_heights(heights[now], 1)
-        self.kept[touched], self.means[touched] = now, means
-        self._inputs[touched], self._heights[touched] = inputs, heights
+        differs = kernels.take_over(touched, means, _STEP_SIZES, self.means, self._inputs, self._heights)
+        self._count_heights(self._heights[touched[now]], 1)
+        changed = touched[(was != now) | (now & differs)]
+        self.kept[touched] = now
         floor = self._find_floor()
         if floor != self.floor:
             self.floor = floor
@@ -192,12 +191,3 @@ class Cells:
             if seen >= needed:
                 return round(height * HEIGHT_STEP / FLOOR_STEP) * FLOOR_STEP
         return 0.0
-
-
-def _rounded(means: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Inputs [K, 8] float32 without the height, and the heights [K] int32 in steps, of the means of cells."""
-    inputs = np.zeros((len(means), INPUT_CHANNELS), np.float32)
-    inputs[:, :3] = np.rint((means[:, 3:6] / 127.5 - 1.0) / COLOR_STEP) * COLOR_STEP
-    inputs[:, 3:6] = np.rint(means[:, 6:9] / NORMAL_STEP) * NORMAL_STEP
-    inputs[:, 7] = 1.0
-    return inputs, np.rint(means[:, 2] / HEIGHT_STEP).astype(np.int32)

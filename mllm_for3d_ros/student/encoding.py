@@ -14,7 +14,7 @@ from mllm_for3d_ros.student import cell_kernels
 from mllm_for3d_ros.student.incremental import IncrementalNetwork
 from mllm_for3d_ros.student.memory import Computation, Encoded, SceneMemory
 from mllm_for3d_ros.student.network import SparseUNet, StudentNetwork
-from mllm_for3d_ros.student.pages import Pages
+from mllm_for3d_ros.student.pages import PAGE, Pages
 from mllm_for3d_ros.student.pieces import Smoothing
 from mllm_for3d_ros.student.program import POSES, compile_unet
 from mllm_for3d_ros.student.whole import WholeNetwork
@@ -150,7 +150,8 @@ class SceneEncoder:
             pieces = pieces.replaced(torch.from_numpy(segmented), numbers, len(cells))
         voxels, answered, moved = (torch.from_numpy(rows) for rows in (encoded.rows, change.answered, change.moved))
         with torch.inference_mode():
-            posterior = self._network.posterior(encoded.embeddings)
+            parts = encoded.embeddings.split(PAGE)  # what is made on the way stays in the cache
+            posterior = torch.cat([self._network.posterior(part) for part in parts])
             return replace(
                 base,
                 cloud=cloud,

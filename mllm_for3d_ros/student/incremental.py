@@ -121,7 +121,7 @@ class _Pass:
         self._program = program
         self._device = device
         self._convolutions = [None if layer.kind == "points" else Convolution(layer, device) for layer in program]
-        self.values = [_zeros(1, layer.channels, device) for layer in program[:-1]]
+        self.values = [torch.zeros((1, layer.channels), device=device) for layer in program[:-1]]
 
     def run(self, inputs: torch.Tensor, works: list[_Work], capacities: list[int]) -> torch.Tensor:
         """Compute the rows of ``works``; ``inputs`` [n, 8] are those of the first. Returns the last layer's rows."""
@@ -129,7 +129,7 @@ class _Pass:
         for index, (layer, work) in enumerate(zip(self._program, works, strict=True)):
             target = None
             if index < len(self.values):
-                target = self.values[index] = _grown(self.values[index], capacities[layer.level], self._device)
+                target = self.values[index] = _grown(self.values[index], capacities[layer.level], work.rows)
             result = self._compute(index, layer, work, inputs, target)
             if target is not None and len(work.gone):
                 target.index_fill_(0, self._rows(work.gone), 0.0)
@@ -165,16 +165,20 @@ class _Pass:
         return x
 
 
-def _zeros(rows: int, channels: int, device: str) -> torch.Tensor:
-    """[rows, channels] of 0; on the CPU from NumPy, which leaves pages that nobody writes to untouched."""
-    if device == "cpu":
-        return torch.from_numpy(np.zeros((rows, channels), np.float32))
-    return torch.zeros((rows, channels), device=device)
-
-
-def _grown(values: torch.Tensor, size: int, device: str) -> torch.Tensor:
-    if len(values) >= size:
+def _grown(values: torch.Tensor, size: int, written: np.ndarray) -> torch.Tensor:
+    """``values`` with room for ``size`` rows, the new ones 0 but for the rows ``written``, which will be written to."""
+    before = len(values)
+    if before >= size:
         return values
-    larger = _zeros(size, values.shape[1], device)
-    larger[: len(values)] = values
-    return larger
+    larger = _empty(size, values.shape[1], values.device)
+    larger[:before] = values
+    silent = np.ones(size - before, bool)
+    silent[written[written >= before] - before] = False
+    return larger.index_fill_(0, torch.from_numpy(np.flatnonzero(silent) + before).to(values.device), 0.0)
+
+
+def _empty(rows: int, channels: int, device: torch.device) -> torch.Tensor:
+    """[rows, channels]; on the CPU from NumPy, which asks the system for large pages."""
+    if device.type == "cpu":
+        return torch.from_numpy(np.empty((rows, channels), np.float32))
+    return torch.empty((rows, channels), device=device)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -65,13 +65,14 @@ class SceneMemory:
         """
         change = self.cells.update(cloud, rows)
         self._tree.update(self.cells.table, self.cells.kept, change.voxels)
-        compute = self._computation.plan(self.cells, self._tree, change.voxels)
         with ThreadPoolExecutor(1, "pieces") as pool:  # what it runs lets go of the interpreter lock
-            segmented = pool.submit(self._segment, change.voxels)
-            voxels, embeddings = compute()
-            return Encoded(voxels, embeddings, change, segmented.result())
+            segmented = self._start_segmenting(pool, change.voxels)
+            voxels, embeddings = self._computation.plan(self.cells, self._tree, change.voxels)()
+            return Encoded(voxels, embeddings, change, segmented())
 
-    def _segment(self, changed: np.ndarray) -> np.ndarray:
+    def _start_segmenting(self, pool: Executor, changed: np.ndarray) -> Callable[[], np.ndarray]:
+        """Segment what the voxels ``changed`` bear on in ``pool``, without the grids; the result waits for it."""
         if self.pieces is None:
-            return np.zeros(0, np.int64)
-        return self.pieces.update(self.cells, self._tree, changed)
+            return lambda: np.zeros(0, np.int64)
+        reached, touching = self.pieces.reached(self._tree, changed), self._tree.neighbours(0)
+        return pool.submit(self.pieces.segment, self.cells, touching, reached).result

@@ -1,7 +1,8 @@
 """Superpoints of the student's voxels, tile by tile: what an answer is smoothed over.
 
-A tile is segmented on its own, from the rounded inputs of its voxels in the order of their keys. So its pieces
-depend on nothing else, a change costs the tiles that it lies in, and an update gives what a full pass gives.
+No piece reaches from one tile into another, and a tile is segmented from the rounded inputs of its voxels in the
+order of their keys. So its pieces depend on nothing else, a change costs the tiles that it lies in, and an update
+gives what a full pass gives.
 """
 
 from __future__ import annotations
@@ -18,25 +19,42 @@ TILE_LEVEL = 5
 """Level of the grids whose cells are the tiles: 32 voxels or 1.6 m wide."""
 _ITSELF = 13
 """Column of a voxel among its 27 neighbours."""
+_INSIDE = (1 << TILE_LEVEL) - 1
+_TILE_BITS = 21 - TILE_LEVEL
 
 
 @njit(**OPTIONS)
-def _near_in_tile(rows, touching, place):  # type: ignore[no-untyped-def]
+def _tile_major(keys):  # type: ignore[no-untyped-def]
+    """[n] int64: ``keys`` with the bits of the tile before those of the place in it."""
+    found = np.empty(keys.size, np.int64)
+    for i in range(keys.size):
+        tile, inside = np.int64(0), np.int64(0)
+        for shift in (42, 21, 0):
+            cell = (keys[i] >> shift) & ((1 << 21) - 1)
+            tile = tile << _TILE_BITS | cell >> TILE_LEVEL
+            inside = inside << TILE_LEVEL | cell & _INSIDE
+        found[i] = tile << 3 * TILE_LEVEL | inside
+    return found
+
+
+@njit(**OPTIONS)
+def _near_in_tile(rows, places, touching, place):  # type: ignore[no-untyped-def]
     """[n, 27] int32: for each of ``rows`` itself, then who touches it, by place in ``rows``; itself where nobody does.
 
-    ``place`` is left as it was.
+    ``places`` [n] are the tile-major keys: who is in another tile does not count. ``place`` is left as it was.
     """
     count = rows.size
     near = np.empty((count, 27), np.int32)
     for i in range(count):
         place[rows[i]] = i
     for i in range(count):
+        tile = places[i] >> 3 * TILE_LEVEL
         near[i, 0] = i
         column = 1
         for k in range(27):
             if k != _ITSELF:
                 other = place[touching[rows[i], k]]
-                near[i, column] = i if other < 0 else other
+                near[i, column] = other if other >= 0 and places[other] >> 3 * TILE_LEVEL == tile else i
                 column += 1
     for i in range(count):
         place[rows[i]] = -1
@@ -62,26 +80,28 @@ class Pieces:
         self.of = np.zeros(1, np.int32)
         self._place = np.full(1, -1, np.int32)
 
-    def update(self, cells: Cells, tree: GridTree, changed: np.ndarray) -> np.ndarray:
-        """Segment the tiles of the voxels ``changed`` [K] int64 again; returns the voxels [n] in them, rising."""
-        self.of = grown(self.of, len(cells.table.keys))
-        self._place = grown(self._place, len(cells.table.keys), -1)
-        tiles = changed
+    def reached(self, tree: GridTree, changed: np.ndarray) -> np.ndarray:
+        """[n] int64 cells in the tiles of the voxels ``changed`` [K] int64: what is to be segmented again."""
+        rows = changed
         for level in range(1, TILE_LEVEL + 1):
-            tiles = tree.above(level, tiles)
-        written = [self._segment(cells, tree, tiles[index : index + 1]) for index in range(len(tiles))]
-        return np.sort(np.concatenate(written)) if written else np.zeros(0, np.int64)
-
-    def _segment(self, cells: Cells, tree: GridTree, tile: np.ndarray) -> np.ndarray:
-        rows = tile
+            rows = tree.above(level, rows)
         for level in range(TILE_LEVEL - 1, -1, -1):
             rows = tree.below(level, rows)
-        rows = rows[cells.kept[rows]]
-        rows = rows[np.argsort(cells.table.keys[rows])]
-        coords = unpack(cells.table.keys[rows])
-        first = _first_of_piece(rows, coords, cells.inputs(rows), tree.neighbours(0), self._place)
-        self.of[rows] = rows[first]
         return rows
+
+    def segment(self, cells: Cells, touching: np.ndarray, reached: np.ndarray) -> np.ndarray:
+        """Segment all voxels of some tiles again; returns them, [n] int64, rising.
+
+        Args:
+            cells: the map.
+            touching: [capacity, 27], see ``GridTree.neighbours``.
+            reached: see there.
+        """
+        self.of = grown(self.of, len(cells.table.keys))
+        self._place = grown(self._place, len(cells.table.keys), -1)
+        voxels = reached[cells.kept[reached]]
+        self.of[voxels] = _segmented(voxels, cells.table.keys[voxels], cells.inputs(voxels), touching, self._place)
+        return voxels
 
 
 def pieces_of(coords: np.ndarray, inputs: np.ndarray) -> np.ndarray:
@@ -92,37 +112,34 @@ def pieces_of(coords: np.ndarray, inputs: np.ndarray) -> np.ndarray:
         inputs: [M, 8], see ``Cells.inputs``.
     """
     table = KeyTable()
-    table.find_or_add(pack(coords))
-    touching = neighbours_of(table)
-    place = np.full(len(touching), -1, np.int32)
-    order = np.lexsort(coords.T[::-1])
-    _, tile = np.unique(coords[order] >> TILE_LEVEL, axis=0, return_inverse=True)
-    pieces = np.empty(len(coords), np.int64)
-    for one in range(int(tile.max(initial=-1)) + 1):
-        members = order[tile.ravel() == one]
-        first = _first_of_piece(members + 1, coords[members], inputs[members].astype(np.float32), touching, place)
-        pieces[members] = members[first]
-    return pieces
+    rows = table.find_or_add(pack(coords)).astype(np.int64)
+    place = np.full(len(table.keys), -1, np.int32)
+    inputs = np.asarray(inputs, np.float32)
+    return _segmented(rows, table.keys[rows], inputs, neighbours_of(table), place) - 1
 
 
-def _first_of_piece(
-    rows: np.ndarray, coords: np.ndarray, inputs: np.ndarray, touching: np.ndarray, place: np.ndarray
+def _segmented(
+    rows: np.ndarray, keys: np.ndarray, inputs: np.ndarray, touching: np.ndarray, place: np.ndarray
 ) -> np.ndarray:
-    """[n] int64: for each voxel of a tile the first one of its superpoint.
+    """[n] int64: for each of ``rows``, all voxels of some tiles, the first row of its superpoint.
 
     Args:
-        rows: [n] of the tables, in the order of their keys.
-        coords: [n, 3].
-        inputs: [n, 8].
+        rows: [n] int64 of the tables.
+        keys: [n] int64 of them.
+        inputs: [n, 8] float32.
         touching: [capacity, 27], see ``GridTree.neighbours``.
         place: [capacity] of -1, given back as it came.
     """
-    near = _near_in_tile(rows, touching, place)
+    places = _tile_major(keys)
+    order = np.argsort(places)
+    ordered, inputs = rows[order], inputs[order]
+    near = _near_in_tile(ordered, places[order], touching, place)
     colors = ((inputs[:, :3] + 1) * 127.5).clip(0, 255).astype(np.uint8)
     normals = inputs[:, 3:6] / np.maximum(np.linalg.norm(inputs[:, 3:6], axis=1, keepdims=True), 1e-6)
-    points = ((coords + 0.5) * STUDENT_VOXEL).astype(np.float32)
+    points = ((unpack(keys[order]) + 0.5) * STUDENT_VOXEL).astype(np.float32)
     labels = voxel_superpoints(points, normals, colors, near, STUDENT_VOXEL)
-    first: np.ndarray = _first_of_label(labels)
+    first = np.empty_like(rows)
+    first[order] = ordered[_first_of_label(labels)]
     return first
 
 

@@ -16,7 +16,8 @@ def segmented_sheet() -> tuple[Cells, Pieces, np.ndarray]:
     cells, tree, pieces = Cells(), GridTree(TILE_LEVEL + 1), Pieces()
     change = cells.update(world.cloud(), np.zeros(0, np.int64))
     tree.update(cells.table, cells.kept, change.voxels)
-    return cells, pieces, pieces.update(cells, tree, change.voxels)
+    reached = pieces.reached(tree, change.voxels)
+    return cells, pieces, pieces.segment(cells, tree.neighbours(0), reached)
 
 
 def test_the_mean_over_each_piece_takes_the_place_of_its_values():
