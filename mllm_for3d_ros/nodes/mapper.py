@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import Counter
 from collections.abc import Mapping
@@ -46,6 +47,7 @@ class Mapper:
         settings: may be changed at any time.
         speaker: told of pairs that are not fused.
         stages: notes how long fusion takes, and all of it.
+        fusing: held while a frame is judged and fused; whoever puts another map in place holds it too.
     """
 
     def __init__(
@@ -57,19 +59,23 @@ class Mapper:
         settings: Settings,
         speaker: Speaker,
         stages: StageTimes,
+        fusing: threading.Lock,
     ) -> None:
         self._voxels, self._reader, self._transforms, self._continuity = voxels, reader, transforms, continuity
-        self.settings, self._speaker, self.stages = settings, speaker, stages
+        self.settings, self._speaker, self.stages, self._fusing = settings, speaker, stages, fusing
         self._counts: Counter[str] = Counter()
-        self._last_look = 0
+        self._last_look = self._begun = 0
 
     def take(self, pair: Pair) -> None:
         """Fuse one pair, or count and say why not."""
-        settings = self.settings
+        settings, begun = self.settings, self._begun
         try:
             frame = self._reader.read(pair, settings.map_frame, settings.camera_frame, settings.pose_timeout)
-            self._judge(frame)
-            self._fuse(frame)
+            with self._fusing:
+                if begun != self._begun:
+                    return  # while it waited for its pose, another map took the place of the one that it was seen for
+                self._judge(frame)
+                self._fuse(frame)
         except Skip as skip:
             self._counts[skip.reason] += 1
             self._speaker.error(skip.reason, skip)
@@ -113,7 +119,8 @@ class Mapper:
                 self._voxels.forget_seen_through(frame, self.settings.decay_looks)
 
     def begin(self) -> None:
-        """Note that another map has taken the place of the one before: the next frame is the first one."""
+        """Note, with ``fusing`` held, that another map has taken the place of the one before: all begins anew."""
+        self._begun += 1
         self._continuity.forget()
         self._last_look = 0
 

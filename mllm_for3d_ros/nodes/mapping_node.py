@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -68,15 +69,18 @@ class MappingNode(ManagedNode):
         self._output = self.create_publisher(PointCloud2, "~/map/points", LATCHED)
         self._published: tuple[int, str] | None = None
         self._mapper: Mapper | None = None
-        MapServices(self, self._map, MapFolder(Path(p["map_folder"])), self._map_replaced)
+        self._fusing = threading.Lock()
+        services = MapServices(self, self._map, MapFolder(Path(p["map_folder"])), self._replacing)
+        scope.callback(services.close)
 
     def activate(self, scope: ExitStack) -> None:
         """Subscribe to the inputs and start the threads."""
         p = self.parameters
         self._watchdog = Watchdog(self, self.speaker, p["silent_after"])
         self._inputs = ImageInputs(self, self._watchdog, p["queue_size"], self._take)
-        self._mapper = mapper = self._make_mapper()
+        mapper = self._make_mapper()
         self._fusion = Worker("fusion", mapper.take, mapper.failed, p["queue_size"])
+        self._mapper = mapper  # after the worker: who replaces the map, in another thread, looks for both
         self._publishing = Worker("map publisher", self._publish, self._publishing_failed)
         for part in (self._publishing, self._fusion, self._inputs):  # ended from the last one on
             scope.callback(part.close)
@@ -92,7 +96,7 @@ class MappingNode(ManagedNode):
         stages = StageTimes()
         return Mapper(
             self._map, self._inputs.reader(self._robot, stages), self._inputs.transforms,
-            Continuity(limits), self._settings(), self.speaker, stages,
+            Continuity(limits), self._settings(), self.speaker, stages, self._fusing,
         )  # fmt: skip
 
     def _settings(self) -> Settings:
@@ -118,12 +122,14 @@ class MappingNode(ManagedNode):
                 "queue_size for short bursts",
             )
 
-    def _map_replaced(self) -> None:
-        """Forget what waits: it was seen before the map was reset or loaded."""
-        if self._mapper is not None:
-            self._inputs.pairs.clear()
-            self._fusion.clear()
-            self._mapper.begin()
+    @contextmanager
+    def _replacing(self) -> Iterator[None]:
+        """While the map is reset or loaded nothing is fused; what waits then was seen before, and is forgotten."""
+        with self._fusing:
+            yield
+            if self._mapper is not None:
+                self._fusion.clear()
+                self._mapper.begin()
 
     def _publish_if_heard(self) -> None:
         if (self._map.version, self._map.epoch) != self._published and self._output.get_subscription_count():

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
-from rclpy.task import Future
 from sensor_msgs.msg import PointCloud2
 from std_msgs.msg import String
 
@@ -37,6 +37,7 @@ from mllm_for3d_ros.nodes.model import (
     teacher_loader,
 )
 from mllm_for3d_ros.nodes.parameters import qos
+from mllm_for3d_ros.nodes.promise import promise
 from mllm_for3d_ros.nodes.reasoning_parameters import PARAMETERS
 from mllm_for3d_ros.nodes.requests import MAX_NAME, Rejection, RequestReader
 from mllm_for3d_ros.nodes.runner import run_node
@@ -95,7 +96,9 @@ class ReasoningNode(ManagedNode):
         self._asked.subscribe(
             String, "instruction/text", lambda m: self.take_instruction(Instruction(text=m.data)), words, watch=False
         )
-        self.create_service(Segment, "~/segment", self._segment, qos_profile=words)
+        self.create_service(
+            Segment, "~/segment", self._segment, qos_profile=words, callback_group=ReentrantCallbackGroup()
+        )
         steady_timer(self, _POLL_S, self._outputs.poll)
 
     def activate(self, scope: ExitStack) -> None:
@@ -182,13 +185,7 @@ class ReasoningNode(ManagedNode):
 
     async def _segment(self, request: Any, response: Any) -> Any:
         """The service: waits for the answer without holding up anything else."""
-        answer: Future[Any] = Future(executor=self.executor)
-
-        def reply(mask: Any) -> None:
-            answer.set_result(mask)
-            if self.executor is not None:
-                self.executor.wake()
-
+        answer, reply = promise(self)
         self.take_instruction(request.instruction, reply)
         mask = await answer
         response.mask, response.message = mask, mask.explanation

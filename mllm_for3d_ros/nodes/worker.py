@@ -74,14 +74,16 @@ class Worker(Generic[Item]):
         with self._changed:
             self._items.clear()
 
-    def close(self, timeout: float = 2.0) -> None:
-        """Stop after the present item; waiting items are forgotten."""
+    def close(self, timeout: float = 2.0) -> list[Item]:
+        """Stop after the present item, which is waited for no longer than ``timeout`` s; returns those that waited."""
         with self._changed:
             self._closed = True
+            forgotten = list(self._items)
             self._items.clear()
             self._changed.notify()
         if threading.current_thread() is not self._thread:
             self._thread.join(timeout)
+        return forgotten
 
     def _run(self) -> None:
         while True:

@@ -1,4 +1,5 @@
 import math
+import threading
 
 import pytest
 from rgbd_support import make_pose, wall_frame
@@ -20,9 +21,11 @@ class Frames:
 
     def __init__(self) -> None:
         self.next: Frame | Skip = Skip("no_pose", "where am I")
+        self.begun = threading.Event()
 
     def read(self, pair: Pair, map_frame: str, camera_frame: str, timeout_s: float) -> Frame:
         assert (map_frame, camera_frame, timeout_s) == ("map", "", 1.0)
+        self.begun.set()
         if isinstance(self.next, Skip):
             raise self.next
         return self.next
@@ -31,10 +34,11 @@ class Frames:
 class Bench:
     def __init__(self) -> None:
         self.voxels, self.frames, self.said = VoxelMap(), Frames(), list[str]()
+        self.fusing = threading.Lock()
         self.mapper = Mapper(
             self.voxels, self.frames, Transforms(MovingWindow()),  # type: ignore[arg-type]
             Continuity(Limits(0.5, math.radians(20), 5.0)), Settings("map", "", "odom", 1.0, 0.5, 2),
-            Speaker(self.said.append, 0.0), StageTimes(),
+            Speaker(self.said.append, 0.0), StageTimes(), self.fusing,
         )  # fmt: skip
 
     def take(self, frame: Frame | Skip) -> None:
@@ -86,6 +90,18 @@ def test_after_a_load_or_reset_the_next_frame_is_the_first(bench: Bench) -> None
     bench.mapper.begin()
     bench.take(wall_frame(stamp=ns(1), pose=make_pose((0, 0, 0), (20.0, 0, 0))))
     assert bench.counts() == {"fused": 2}
+
+
+def test_an_image_in_the_works_when_the_map_is_replaced_is_not_fused_into_the_new_one(bench: Bench) -> None:
+    with bench.fusing:
+        image = threading.Thread(target=bench.take, args=(wall_frame(),))
+        image.start()
+        assert bench.frames.begun.wait(60)
+        bench.mapper.begin()
+    image.join(60)
+    assert bench.counts() == {} and not len(bench.voxels)
+    bench.take(wall_frame())
+    assert bench.counts() == {"fused": 1}
 
 
 def test_looks_for_what_moved_away_are_a_period_apart(bench: Bench) -> None:

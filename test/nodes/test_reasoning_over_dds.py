@@ -157,6 +157,17 @@ def test_the_service_answers_as_the_topic_does(robot: Robot) -> None:
         assert reply.mask.status == status and reply.success == (status == Status.NO_TARGET)
 
 
+def test_a_call_that_waits_for_a_map_holds_up_neither_the_map_nor_others(robot: Robot) -> None:
+    segment = robot.node.create_client(Segment, "/reasoning_node/segment")
+    robot.client.wait(segment.service_is_ready, PATIENCE_S, "the service")
+    newer = Instruction(text="red", min_map_version=robot.version + 1, timeout=duration_message(PATIENCE_S))
+    call = segment.call_async(Segment.Request(instruction=newer))
+    assert robot.ask("green").status == Status.OK and not call.done()
+    robot.publish_map(ROOM)
+    robot.client.wait(call.done, PATIENCE_S, "the reply")
+    assert call.result().success and call.result().mask.map_version == robot.version
+
+
 class CeilingCamera:
     """Looks down from 3 m at the red cube around (0.6, 0.6), 0.4 m high."""
 

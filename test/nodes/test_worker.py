@@ -66,3 +66,14 @@ def test_cleared_items_are_not_worked_on() -> None:
     bench.go.release()
     bench.worker.close(20)
     assert bench.seen == [0] and bench.worker.dropped == 0 and bench.worker.closed
+
+
+def test_whoever_ends_it_gets_back_what_waited() -> None:
+    bench = Bench(5)
+    bench.worker.offer(0)
+    assert bench.begun.acquire(timeout=20)
+    bench.worker.offer(1)
+    bench.worker.offer(2)
+    assert bench.worker.close(0.0) == [1, 2]
+    bench.go.release()
+    assert bench.worker.close(20) == [] and bench.seen == [0]
