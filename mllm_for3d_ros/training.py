@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from mllm_for3d_ros.checkpoint import fill_module, load_checkpoint, read_card, save_checkpoint
+from mllm_for3d_ros.checkpoint import load_checkpoint, read_card, save_checkpoint
 from mllm_for3d_ros.errors import CheckpointError, TrainingError
 from mllm_for3d_ros.evaluation.text_benchmark import text_accuracy
 from mllm_for3d_ros.evaluation.twin_scenes import make_twin_scene
@@ -170,14 +170,12 @@ def set_thresholds(work: Path, models: Path, labels: str = PSEUDO) -> dict[str, 
     For a student whose text side was replaced: presence is then told from other attention.
     """
     path = models / f"{STUDENT_NAMES[labels]}.safetensors"
-    tensors, card = load_checkpoint(path, "student")
-    network = StudentNetwork.shaped_like(tensors)
-    fill_module(network, tensors, "", path)
+    network, card = StudentNetwork.of_checkpoint(path)
     _, kept_out = split(_scene_paths(work, labels))
     scenes = SceneFiles(kept_out, [phrase.text for phrase in bank("train")])
     embeddings = torch.from_numpy(SentenceEncoder.of_checkpoint(path, card).encode(scenes.texts))
     thresholds, figures = calibrate(network.eval(), scenes, embeddings)
-    save_checkpoint(path, tensors, card | {"thresholds": thresholds, _figures_field(labels): figures})
+    save_checkpoint(path, network.state_dict(), card | {"thresholds": thresholds, _figures_field(labels): figures})
     return figures
 
 

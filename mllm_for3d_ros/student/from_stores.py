@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from mllm_for3d_ros.assets import models_dir
-from mllm_for3d_ros.checkpoint import fill_module, load_checkpoint, read_card, save_checkpoint
+from mllm_for3d_ros.checkpoint import read_card, save_checkpoint
 from mllm_for3d_ros.errors import TrainingError
 from mllm_for3d_ros.language.sentence_encoder import ADAPTER_HASH, SentenceEncoder, copy_adapter
 from mllm_for3d_ros.student.config import NOTHING, SHIPPED, TrainConfig
@@ -77,9 +77,7 @@ def start_network(config: TrainConfig) -> tuple[StudentNetwork, dict[str, Any]]:
     if config.start == NOTHING:
         return _untrained(config.concepts, config), {"classes": []}
     path = _start(config)
-    tensors, card = load_checkpoint(path, "student")
-    stored = StudentNetwork.shaped_like(tensors)
-    fill_module(stored, tensors, "", path)
+    stored, card = StudentNetwork.of_checkpoint(path)
     said = {"classes": card.get("classes", []), "started_from": f"{path.stem} {card['sha256'][:16]}"}
     said |= {ADAPTER_HASH: card[ADAPTER_HASH]} if ADAPTER_HASH in card else {}
     if stored.kind == config.network:

@@ -10,11 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from itertools import pairwise
+from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 
+from mllm_for3d_ros.checkpoint import fill_module, load_checkpoint
 from mllm_for3d_ros.language.text_head import TOKEN_DIM, TextHead
 from mllm_for3d_ros.student.minkunet import SHAPES, MinkUNet, build_unet, build_unet_like
 from mllm_for3d_ros.student.sparse import DownConv, Level, SubmanifoldConv, UpConv
@@ -94,6 +97,18 @@ class StudentNetwork(nn.Module):
         self.bias = nn.Parameter(torch.tensor(-3.0))
         self.presence_head = nn.Linear(2 * len(PRESENCE_TOP) + 1, 1)
         self.presence_bias = nn.Parameter(torch.zeros(classes))
+
+    @classmethod
+    def of_checkpoint(cls, path: Path) -> tuple[StudentNetwork, dict[str, Any]]:
+        """The network of a student's checkpoint, on the CPU, and the checkpoint's card.
+
+        Raises:
+            CheckpointError: a file is missing, damaged or does not fit.
+        """
+        tensors, card = load_checkpoint(path, "student")
+        network = cls.shaped_like(tensors)
+        fill_module(network, tensors, "", path)
+        return network, card
 
     @classmethod
     def shaped_like(cls, tensors: Mapping[str, torch.Tensor]) -> StudentNetwork:

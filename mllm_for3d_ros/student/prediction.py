@@ -10,7 +10,6 @@ import numpy as np
 import torch
 
 from mllm_for3d_ros.assets import models_dir
-from mllm_for3d_ros.checkpoint import fill_module, load_checkpoint
 from mllm_for3d_ros.device import choose_device
 from mllm_for3d_ros.language.instruction import clean_instruction
 from mllm_for3d_ros.language.sentence_encoder import SentenceEncoder
@@ -76,9 +75,7 @@ class Student:
         """
         choice = choose_device(device)
         path = checkpoint or models_dir() / CHECKPOINT
-        tensors, card = load_checkpoint(path, "student")
-        network = StudentNetwork.shaped_like(tensors)
-        fill_module(network, tensors, "", path)
+        network, card = StudentNetwork.of_checkpoint(path)
         encoder = encoder or SentenceEncoder.of_checkpoint(path, card)
         student = cls(network, encoder, card, choice.device, passes, smooth)
         student.device_note = choice.note

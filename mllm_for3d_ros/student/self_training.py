@@ -13,7 +13,6 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from mllm_for3d_ros.checkpoint import fill_module, load_checkpoint
 from mllm_for3d_ros.language.sentence_encoder import SentenceEncoder
 from mllm_for3d_ros.student.calibration import STRONGEST, predict
 from mllm_for3d_ros.student.mask_level import mask_level
@@ -46,9 +45,7 @@ class SecondOpinion:
         Raises:
             CheckpointError: a file is missing, damaged or does not fit.
         """
-        tensors, card = load_checkpoint(checkpoint, "student")
-        network = StudentNetwork.shaped_like(tensors)
-        fill_module(network, tensors, "", checkpoint)
+        network, card = StudentNetwork.of_checkpoint(checkpoint)
         encoder = SentenceEncoder.of_checkpoint(checkpoint, card)
         return cls(network, encoder, float(card["thresholds"]["presence"]))
 
