@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping
@@ -81,9 +82,10 @@ class MapKeeper:
         self._encode, self._voxel_size, self._on_change = encode, voxel_size, on_change
         self._epochs = EpochCounter()
         self._current: EncodedMap | None = None
+        self._telling = threading.Lock()
+        self._closed = False
         self._worker: Worker[Any] = Worker("encoder", self._take, on_error)
         self.offer = self._worker.offer
-        self.close = self._worker.close
 
     @property
     def current(self) -> EncodedMap | None:
@@ -118,7 +120,15 @@ class MapKeeper:
             cloud = replace(cloud, version=self._version(cloud))
             scene = self._encode(cloud, None if self._current is None else self._current.scene)
             self._current = EncodedMap(scene, cloud, stamp, time.perf_counter() - started)
-        self._on_change(self._current)
+        with self._telling:
+            if not self._closed:
+                self._on_change(self._current)
+
+    def close(self) -> None:
+        """Stop after the present map, or without it if it takes long: ``on_change`` is not called any more."""
+        self._worker.close()
+        with self._telling:
+            self._closed = True
 
     def _version(self, cloud: SceneCloud) -> int:
         """The version of a cloud that has its stamp for one."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -27,6 +26,7 @@ from mllm_for3d_ros.nodes.mapper import Mapper, Settings
 from mllm_for3d_ros.nodes.parameters import LATCHED
 from mllm_for3d_ros.nodes.runner import run_node
 from mllm_for3d_ros.nodes.stage_times import StageTimes
+from mllm_for3d_ros.nodes.start import end
 from mllm_for3d_ros.nodes.timers import steady_timer
 from mllm_for3d_ros.nodes.watchdog import Watchdog
 from mllm_for3d_ros.nodes.worker import Worker
@@ -178,4 +178,4 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    end(main())

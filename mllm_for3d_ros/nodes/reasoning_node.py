@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
@@ -43,6 +42,7 @@ from mllm_for3d_ros.nodes.requests import MAX_NAME, Rejection, RequestReader
 from mllm_for3d_ros.nodes.runner import run_node
 from mllm_for3d_ros.nodes.speaker import describe
 from mllm_for3d_ros.nodes.stage_times import StageTimes
+from mllm_for3d_ros.nodes.start import end
 from mllm_for3d_ros.nodes.timers import steady_timer
 from mllm_for3d_ros.nodes.transforms import TransformListener, Transforms
 from mllm_for3d_ros.nodes.view_collector import ViewCollector
@@ -292,4 +292,4 @@ def main(
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    end(main())

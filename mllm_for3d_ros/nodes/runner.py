@@ -20,6 +20,7 @@ from mllm_for3d_ros.nodes.memory import keep_freed_memory
 from mllm_for3d_ros.nodes.speaker import Speaker, describe
 
 _SPIN_S = 0.2
+_SHUTDOWN_S = 1.0
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -65,7 +66,7 @@ def run_node(
             signal.signal(number, signal.SIG_IGN)
         if node is not None:
             node.close()
-        executor.shutdown(timeout_sec=1.0)  # after close(), which ends what callbacks in its threads may be doing
+        _shut_down(executor)  # after close(), which ends what callbacks in its threads may be doing
         if node is not None:
             node.destroy_node()
         rclpy.try_shutdown()
@@ -81,3 +82,10 @@ def _spin(node: Node, stop: threading.Event, executor: Executor) -> None:
             speaker.error("spin", error)
             stop.wait(0.01)
     executor.remove_node(node)
+
+
+def _shut_down(executor: Executor) -> None:
+    """Shut down, and wait for callbacks in threads; not for long, though executors with a pool know no bound."""
+    ending = threading.Thread(target=executor.shutdown, daemon=True)
+    ending.start()
+    ending.join(_SHUTDOWN_S)

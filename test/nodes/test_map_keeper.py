@@ -100,3 +100,20 @@ def test_a_bad_map_is_told_and_the_one_before_stays(kept: Kept) -> None:
     good = kept.give(message(5))
     assert isinstance(kept.give(PointCloud2(width=9, height=1, point_step=16)), Exception)
     assert kept.keeper.current is good
+
+
+def test_a_map_that_is_still_encoded_at_the_end_is_not_told_of() -> None:
+    begun, may, told = threading.Event(), threading.Event(), list[Any]()
+
+    def encode(cloud: SceneCloud, previous: Any) -> SceneCloud:
+        begun.set()
+        assert may.wait(60)
+        return cloud
+
+    keeper = MapKeeper(encode, 0.05, told.append, told.append)
+    keeper.offer(message(5))
+    assert begun.wait(60)
+    keeper.close()  # gives up waiting
+    may.set()
+    keeper.close()
+    assert keeper.encoded == 1 and told == []

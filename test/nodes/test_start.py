@@ -36,9 +36,29 @@ def test_a_signal_while_a_node_imports_ends_it_quietly(number: int) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
 
 
-def test_a_node_is_started_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_node_is_started_by_its_name_and_its_status_ends_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    statuses: list[int] = []
     monkeypatch.setattr(mapping_node, "main", lambda: 7)
-    assert start_module.start("mapping_node") == 7
+    monkeypatch.setattr(start_module, "end", statuses.append)
+    start_module.start("mapping_node")
+    assert statuses == [7]
+
+
+@pytest.mark.parametrize(
+    "left",
+    [
+        "pass",
+        "from concurrent.futures import ThreadPoolExecutor; ThreadPoolExecutor().submit(time.sleep, 600)",
+        "import torch; one = torch.ones(500, 500); threading.Thread(target=work, args=[one], daemon=True).start()",
+    ],
+)
+def test_threads_that_are_still_at_work_neither_hold_up_the_end_nor_abort_it(left: str) -> None:
+    code = (
+        "import threading, time\nfrom mllm_for3d_ros.nodes.start import end\n"
+        f"def work(one):\n    while True: one @ one\n{left}; time.sleep(0.2); print('said'); end(3)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=120)
+    assert (done.returncode, done.stdout, done.stderr) == (3, b"said\n", b"")
 
 
 def start(main: Callable[..., int], *parameters: str) -> int:
