@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 import time
 from collections import Counter
@@ -27,8 +26,10 @@ from mllm_for3d_ros.nodes.conversion import duration_message
 from mllm_for3d_ros.nodes.label_goals import Limits, job_of, teacher_of
 from mllm_for3d_ros.nodes.managed_node import ManagedNode
 from mllm_for3d_ros.nodes.parameters import Change, Parameter, ParameterError
+from mllm_for3d_ros.nodes.run_place import RunPlace, RunRefused
 from mllm_for3d_ros.nodes.runner import run_node
 from mllm_for3d_ros.nodes.speaker import one_line
+from mllm_for3d_ros.nodes.start import end
 from mllm_for3d_ros.teachers.cache import AnswerCache, CachedTeacher
 from mllm_for3d_ros.teachers.options import TeacherOptions
 from mllm_for3d_ros.teachers.registry import cached_teacher, fingerprint_of
@@ -42,8 +43,8 @@ PARAMETERS = (
 )
 THREADS = 3
 """One labels, one answers goals and cancellations, one publishes diagnostics."""
-STOP_S = 30.0
-"""How long a run may take to end once it is asked to."""
+STOP_S = 5.0
+"""How long is waited for a run to end once it is asked to; launch kills a node 10 s after Ctrl-C."""
 STATUS_OF = {
     OK: LabelBag.Result.STATUS_DONE,
     SOME_FAILED: LabelBag.Result.STATUS_PARTIAL,
@@ -65,9 +66,7 @@ class LabelingNode(ManagedNode):
 
     def __init__(self, make_teacher: MakeTeacher = cached_teacher, **arguments: Any) -> None:
         self._make_teacher = make_teacher
-        self._running = threading.Lock()
-        self._stop = threading.Event()
-        self._stop.set()  # until the node is active
+        self._place = RunPlace()
         self._counts: Counter[str] = Counter()
         self._progress: Progress | None = None
         super().__init__("labeling_node", PARAMETERS, **arguments)
@@ -91,10 +90,11 @@ class LabelingNode(ManagedNode):
             callback_group=ReentrantCallbackGroup(),
         )
         scope.callback(server.destroy)
+        scope.callback(self._place.close, STOP_S)  # where Ctrl-C comes while another thread deactivates the node
 
     def activate(self, scope: ExitStack) -> None:
         """Take goals."""
-        self._stop = threading.Event()  # a new one: a run of before that is slow to end stays told to
+        self._place.open()
         scope.callback(self._end_run)
         self.get_logger().info(
             f"ready: recordings below {self._limits.data_root}, teachers {', '.join(self._limits.teachers)}"
@@ -108,30 +108,32 @@ class LabelingNode(ManagedNode):
 
     def _end_run(self) -> None:
         """Ask the run to stop and wait for it."""
-        self._stop.set()
-        if self._running.acquire(timeout=STOP_S):
-            self._running.release()
-        else:
-            self.get_logger().error(f"the run did not stop within {STOP_S:.0f} s; its labels so far are kept")
+        if not self._place.close(STOP_S):
+            self.get_logger().warning(
+                f"the run has not stopped within {STOP_S:.0f} s and is not waited for; its labels so far are kept"
+            )
 
     def _execute(self, goal: ServerGoalHandle) -> LabelBag.Result:
         """Do what a goal asks for; runs in a thread of the executor."""
         self._counts["goals"] += 1
-        started, stop = time.monotonic(), self._stop
-        if stop.is_set():
-            result = self._refused("the node is not active: activate it (ros2 lifecycle set), and ask again")
-        elif not self._running.acquire(blocking=False):
-            result = self._refused("another goal is being worked on: wait for its result, or cancel it")
-        else:
-            try:
-                result = self._label(goal, stop)
-            except MLLMFor3DError as error:
-                result = self._failed(str(error))
-            except Exception as error:  # the node goes on whatever a recording or a teacher did
-                result = self._failed(f"unexpected {type(error).__name__}: {error}")
-            finally:
-                self._progress = None
-                self._running.release()
+        started = time.monotonic()
+        try:
+            with self._place.run() as stop:  # up to the goal's outcome: whoever waits for its end may end the action
+                return self._concluded(goal, self._labelled(goal, stop), started)
+        except RunRefused as refusal:
+            return self._concluded(goal, self._refused(str(refusal)), started)
+
+    def _labelled(self, goal: ServerGoalHandle, stop: threading.Event) -> LabelBag.Result:
+        try:
+            return self._label(goal, stop)
+        except MLLMFor3DError as error:
+            return self._failed(str(error))
+        except Exception as error:  # the node goes on whatever a recording or a teacher did
+            return self._failed(f"unexpected {type(error).__name__}: {error}")
+        finally:
+            self._progress = None
+
+    def _concluded(self, goal: ServerGoalHandle, result: LabelBag.Result, started: float) -> LabelBag.Result:
         result.elapsed = duration_message(time.monotonic() - started)
         self.get_logger().info(f"label_bag: {result.message}")
         _close(goal, result.status)
@@ -245,4 +247,4 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    end(main())

@@ -15,8 +15,10 @@ from rclpy.context import Context
 from rclpy.executors import MultiThreadedExecutor, SingleThreadedExecutor
 from rclpy.lifecycle import TransitionCallbackReturn
 from rclpy.signals import SignalHandlerOptions
+from ros_support import SUPPORT
 
 from mllm_for3d_ros.action import LabelBag
+from mllm_for3d_ros.nodes.demo_client import DemoClient
 from mllm_for3d_ros.nodes.labeling_node import THREADS, LabelingNode, main
 from mllm_for3d_ros.nodes.processes import NodeGroup, free_domain, ros_environment
 from mllm_for3d_ros.teachers.cache import CachedTeacher
@@ -168,6 +170,20 @@ def test_deactivation_ends_the_run(bench: Bench, gate: Gate) -> None:
     assert bench.result(bench.send(resume=True)).status == Result.STATUS_DONE
 
 
+def test_whoever_waits_for_the_end_of_a_run_finds_its_outcome_set(bench: Bench) -> None:
+    class Goal:
+        """One that is refused."""
+
+        request = LabelBag.Goal()
+
+        def abort(self) -> None:
+            ended.append(bench.node._place.close(0.0))
+
+    ended: list[bool] = []
+    bench.node._execute(Goal())  # type: ignore[arg-type]
+    assert ended == [False]
+
+
 @pytest.mark.parametrize(("parameter", "said"), [("data_root:=/no/such", "data_root"), ("teachers:=' , '", "teachers")])
 def test_parameters_that_make_no_sense(
     tmp_path: Path, parameter: str, said: str, capfd: pytest.CaptureFixture[str]
@@ -175,6 +191,27 @@ def test_parameters_that_make_no_sense(
     given = ["-p", f"data_root:={tmp_path}", "-p", parameter]
     assert main(["node", "--ros-args", *given]) == 1
     assert said in capfd.readouterr().err
+
+
+def test_a_run_that_hangs_in_the_teacher_does_not_hold_up_the_end_of_the_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    environment = ros_environment(free_domain())
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    wall_bag(tmp_path / "wall")
+    with NodeGroup(tmp_path / "logs", environment) as group, DemoClient(group.check) as client:
+        given = ["--ros-args", "-p", f"data_root:={tmp_path}", "-p", f"cache:={tmp_path / 'cache'}"]
+        node = group.start("labeling_node", str(SUPPORT / "hanging_labeling_node.py"), *given)
+        action = ActionClient(client.node, LabelBag, "/labeling_node/label_bag")
+        client.wait(action.server_is_ready, PATIENCE_S, "the action")
+        action.send_goal_async(LabelBag.Goal(bags=["wall"], instructions=["the red thing"], output_name="out"))
+        client.wait(lambda: "the teacher hangs" in node.log.read_text(), PATIENCE_S, "the teacher")
+        node.interrupt()
+        node.interrupt()
+        assert node.stop() == 0, node.last_lines()
+        said = node.log.read_text()
+        assert "has not stopped within" in said and "Traceback" not in said
 
 
 def test_interrupted_twice_the_process_ends_well(tmp_path: Path) -> None:
