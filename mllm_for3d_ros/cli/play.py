@@ -6,6 +6,7 @@ import argparse
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
@@ -36,6 +37,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Play the bag; Ctrl-C ends it with exit status 0."""
+    stop = threading.Event()
+
+    def request_stop(number: int, frame: FrameType | None) -> None:
+        stop.set()
+
+    earlier = {number: signal.signal(number, request_stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        return _play(args, stop.is_set)
+    finally:
+        for number, handler in earlier.items():  # launch and a terminal both send it: once is enough
+            signal.signal(number, signal.SIG_IGN if stop.is_set() else handler)
+
+
+def _play(args: argparse.Namespace, stopped: Callable[[], bool]) -> int:
     if not args.bag.exists():
         raise RecordingError(f"{args.bag} does not exist: check the path of the bag")
     try:
@@ -49,16 +64,10 @@ def run(args: argparse.Namespace) -> int:
 
     from mllm_for3d_ros.nodes.player import Player, PlayOptions, bag_seconds
 
-    stop = threading.Event()
-
-    def request_stop(number: int, frame: FrameType | None) -> None:
-        stop.set()
-
     options = PlayOptions(
         args.rate, args.clock, args.loop, dict(args.remap), tuple(args.topics), args.wait_for_subscribers
     )
     seconds = bag_seconds(args.bag)
-    earlier = {number: signal.signal(number, request_stop) for number in (signal.SIGINT, signal.SIGTERM)}
     rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
     node = rclpy.create_node("play")
     bar = tqdm(total=round(seconds, 1), unit="s", disable=args.quiet or None, file=sys.stderr, desc="play", leave=False)
@@ -70,7 +79,7 @@ def run(args: argparse.Namespace) -> int:
         tqdm.write(f"play: {line}", file=sys.stderr)
 
     try:
-        played = Player(node, args.bag, options, say, stop.is_set, progress).play()
+        played = Player(node, args.bag, options, say, stopped, progress).play()
         bar.close()
         print(f"published {played.messages} messages in {played.seconds:.1f} s")
         return 0
@@ -78,8 +87,6 @@ def run(args: argparse.Namespace) -> int:
         bar.close()
         node.destroy_node()
         rclpy.try_shutdown()
-        for number, handler in earlier.items():
-            signal.signal(number, handler)
 
 
 def _rate(text: str) -> float:

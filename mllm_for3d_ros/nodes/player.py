@@ -25,6 +25,7 @@ from mllm_for3d_ros.recording.bag_file import broken_bag, open_bag
 DEPTH = 100
 _CLOCK_PERIOD_S = 0.01
 _ACK_TIMEOUT_S = 10.0
+_STEP_S = 0.2  # after which a wait looks whether it is to end
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ class Player:
         path: rosbag2 folder or file.
         options: see there.
         say: takes lines for a person.
-        stopped: asked between messages; True ends the play.
+        stopped: asked between messages and during waits; True ends the play.
         progress: told the bag time in s that has been played, after each message.
     """
 
@@ -93,7 +94,7 @@ class Player:
                 if not self._options.loop:
                     break
             for publisher in publishers.values():
-                publisher.wait_for_all_acked(Duration(seconds=_ACK_TIMEOUT_S))
+                self._wait_until_taken(publisher)
             return Played(count, time.monotonic() - started)
 
     def _publishers(self, reader: AnyReader) -> dict[str, Publisher]:
@@ -131,7 +132,7 @@ class Player:
             if time.monotonic() >= deadline:
                 break
             time.sleep(0.05)
-        if lonely and self._options.wait_s > 0:
+        if lonely and self._options.wait_s > 0 and not self._stopped():
             self._say(f"playing though nobody listens on {', '.join(lonely)} after {self._options.wait_s:.0f} s")
 
     def _once(self, reader: AnyReader, publishers: Mapping[str, Publisher]) -> int:
@@ -147,18 +148,29 @@ class Player:
             except Exception as error:  # whatever the parsers make of broken bytes
                 raise broken_bag(self._path, error) from error
             first = stamp if first is None else first
-            self._wait_until(started + (stamp - first) / NANOSECONDS / self._options.rate, stamp)
+            if not self._wait_until(started + (stamp - first) / NANOSECONDS / self._options.rate, stamp):
+                break
             publishers[connection.topic].publish(bytes(raw))
             count += 1
             self._progress((stamp - first) / NANOSECONDS)
         return count
 
-    def _wait_until(self, moment: float, stamp: int) -> None:
-        """Sleep until ``moment``, with /clock running up to ``stamp``."""
-        while (ahead := moment - time.monotonic()) > 0 and not self._stopped():
+    def _wait_until(self, moment: float, stamp: int) -> bool:
+        """Sleep until ``moment``, with /clock running up to ``stamp``; False if stopped before."""
+        while (ahead := moment - time.monotonic()) > 0:
+            if self._stopped():
+                return False
             self._publish_clock(stamp - round(ahead * self._options.rate * NANOSECONDS))
-            time.sleep(min(ahead, _CLOCK_PERIOD_S if self._clock else 0.2))
+            time.sleep(min(ahead, _CLOCK_PERIOD_S if self._clock else _STEP_S))
         self._publish_clock(stamp)
+        return True
+
+    def _wait_until_taken(self, publisher: Publisher) -> None:
+        """Wait until the subscribers have acknowledged what was published, if they do."""
+        deadline = time.monotonic() + _ACK_TIMEOUT_S
+        while not self._stopped() and time.monotonic() < deadline:
+            if publisher.wait_for_all_acked(Duration(seconds=_STEP_S)):
+                return
 
     def _publish_clock(self, stamp: int) -> None:
         if self._clock is not None:

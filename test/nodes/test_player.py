@@ -1,10 +1,20 @@
+import subprocess
+import sys
+import threading
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from bag_support import SECOND, camera_messages, header, make, save_bag, tf
+from rclpy.qos import QoSProfile
 
 from mllm_for3d_ros.cli.main import main
+from mllm_for3d_ros.nodes.demo_client import DemoClient
+from mllm_for3d_ros.nodes.player import Player, PlayOptions
+from mllm_for3d_ros.nodes.processes import NodeGroup, free_domain, ros_environment
+
+PATIENCE_S = 120.0
 
 
 @pytest.fixture(autouse=True)
@@ -80,3 +90,65 @@ def _disparity() -> tuple:
     image = make("sensor_msgs/msg/Image", header(SECOND), 0, 0, "32FC1", 0, 0, np.zeros(0, np.uint8))
     region = make("sensor_msgs/msg/RegionOfInterest", 0, 0, 0, 0, False)
     return image, 1.0, 1.0, region, 0.0, 1.0, 0.1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "most"),
+    [
+        (["--rate", "0.0001", "--clock"], 4),  # and waits for those of the next second
+        (["--wait-for-subscribers", "9999"], 0),
+        (["--rate", "1000", "--loop"], 10**9),
+    ],
+)
+def test_ctrl_c_ends_it_wherever_it_is(
+    bag: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], most: int
+) -> None:
+    environment = ros_environment(free_domain())
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    with NodeGroup(tmp_path, environment) as group, DemoClient(group.check) as client:
+        player = group.start("play", "-m", "mllm_for3d_ros.cli.main", "play", str(bag), "--quiet", *arguments)
+        client.wait(lambda: client.node.count_publishers("/tf_static") > 0, PATIENCE_S, "the player")
+        player.interrupt()
+        player.interrupt()
+        assert player.stop() == 0, player.last_lines()
+        log = player.log.read_text()
+        assert int(log.partition("published ")[2].split()[0]) <= most, log
+        assert "Traceback" not in log and "nobody listens" not in log
+
+
+def test_ctrl_c_before_it_plays_and_again_as_it_ends(bag: Path) -> None:
+    code = (
+        "import atexit, os, sys; from mllm_for3d_ros.nodes import player; from mllm_for3d_ros.cli.main import main;"
+        "interrupt = lambda: os.kill(os.getpid(), 2); atexit.register(interrupt);"
+        "seconds = player.bag_seconds; player.bag_seconds = lambda path: (interrupt(), seconds(path))[1];"
+        f"sys.exit(main(['play', {str(bag)!r}, '--quiet']))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=PATIENCE_S)
+    assert (done.returncode, done.stderr) == (0, "") and "published 0 messages" in done.stdout
+
+
+class Deaf:
+    """A node whose publishers have subscribers that acknowledge nothing; who waits for them is stopped meanwhile."""
+
+    def __init__(self) -> None:
+        self.stop = threading.Event()
+        self.waited_ns = 0
+
+    def create_publisher(self, message_type: Any, name: str, qos: QoSProfile) -> "Deaf":
+        self.qos_profile = qos
+        return self
+
+    def publish(self, message: Any) -> None:
+        pass
+
+    def wait_for_all_acked(self, timeout: Any) -> bool:
+        self.waited_ns += timeout.nanoseconds
+        self.stop.set()
+        return False
+
+
+def test_once_stopped_nobody_waits_for_subscribers_that_do_not_acknowledge(bag: Path) -> None:
+    node = Deaf()
+    played = Player(node, bag, PlayOptions(rate=100.0), pytest.fail, node.stop.is_set).play()  # type: ignore[arg-type]
+    assert played.messages == 7 and 0 < node.waited_ns <= SECOND
