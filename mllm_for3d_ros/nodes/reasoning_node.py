@@ -89,7 +89,7 @@ class ReasoningNode(ManagedNode):
 
     def configure(self, scope: ExitStack) -> None:
         """Make the outputs, and the inputs for instructions: while inactive, each is told so."""
-        self._outputs = AnswerOutputs(self, self.get_logger().info)
+        self._outputs = AnswerOutputs(self, self.get_logger().info, self.speaker.warn)
         self._asked = Watchdog(self, self.speaker, only_first=True)
         words = qos("reliable", "volatile", _BURST)
         self._asked.subscribe(Instruction, "instruction", self.take_instruction, words, watch=False)

@@ -49,7 +49,7 @@ class Node:
 
 
 def outputs(node: Node) -> AnswerOutputs:
-    return AnswerOutputs(node, lambda line: None)  # type: ignore[arg-type]
+    return AnswerOutputs(node, lambda line: None, pytest.fail)  # type: ignore[arg-type]
 
 
 def found(text: str) -> Answer:
@@ -98,7 +98,24 @@ def test_ids_are_those_of_objects_whatever_is_asked() -> None:
 def test_without_vision_msgs_it_says_so_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(answer_outputs, "vision_msgs", lambda: None)
     node, lines = Node(), []
-    answers = AnswerOutputs(node, lines.append)  # type: ignore[arg-type]
+    answers = AnswerOutputs(node, lines.append, pytest.fail)  # type: ignore[arg-type]
     for _ in range(2):
         answers.publish(Request("me", "1", "red", 0.0), found("red"))
     assert len(lines) == 1 and "vision_msgs is not installed" in lines[0] and "~/mask/detections" not in node.topics
+
+
+def test_what_fails_beside_the_answer_is_said_and_holds_up_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*arguments: Any) -> None:
+        raise ValueError("no such\ncolour")
+
+    node, said = Node(), dict[str, str]()
+    monkeypatch.setattr(answer_outputs, "mask_cloud", fail)
+    answers = AnswerOutputs(node, lambda line: None, said.__setitem__)  # type: ignore[arg-type]
+    answers.publish(Request("me", "1", "red", 0.0, reply=fail), found("red"))
+    answers.poll()
+    counts = {name: len(topic.published) for name, topic in node.topics.items()}
+    assert counts.pop("~/mask/points") == 0 and set(counts.values()) == {1}
+    assert said == {
+        "the response of ~/segment": "the response of ~/segment could not be sent: ValueError: no such colour",
+        "~/mask/points": "~/mask/points could not be sent: ValueError: no such colour",
+    }
