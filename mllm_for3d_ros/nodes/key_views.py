@@ -6,16 +6,21 @@ import threading
 
 import numpy as np
 
-from mllm_for3d_ros.lifting.key_frames import KeyFrames
 from mllm_for3d_ros.recording.transforms import invert
 from mllm_for3d_ros.types import Frame, Instance
 
+_REACH = 0.15, np.deg2rad(12.0)  # m and rad from a place within which a frame is of it, at first
+_GROWTH = 1.5  # of that, where there are too many places
 _STEPS = 8  # places along each side of a face of a box
 _BEHIND_M = 0.05  # a place so little behind what a pixel shows is seen too
 
 
 class KeyViews:
-    """Keeps up to ``limit`` frames of one map; safe for threads."""
+    """Keeps up to ``limit`` frames of one map, the newest of each place; safe for threads.
+
+    A place is a pose that was far enough from all others when the camera came to it, in metres or in angle; frames
+    nearer than that are of it. Where there are more than ``limit``, places that are near each other become one.
+    """
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
@@ -25,18 +30,40 @@ class KeyViews:
     def clear(self) -> None:
         """Forget all of them: their poses are those of another map."""
         with self._lock:
-            self._kept = KeyFrames(self._limit)
+            self._reach = np.array(_REACH)
+            self._empty()
+
+    def _empty(self) -> None:
+        self._places = np.empty((0, 4, 4))  # poses
+        self._frames: list[Frame] = []  # one of each place, the oldest first
 
     def add(self, frame: Frame) -> None:
-        """Keep a frame, if the camera has moved since the last one that was kept."""
+        """Keep a frame, in place of the one that there is of its place."""
         with self._lock:
-            self._kept.add(frame)
+            self._put(frame.camera_to_world, frame)
+            while len(self._frames) > self._limit:
+                self._reach = self._reach * _GROWTH
+                places, frames = self._places, self._frames
+                self._empty()
+                for place, older in zip(places, frames, strict=True):
+                    self._put(place, older)
+
+    def _put(self, pose: np.ndarray, frame: Frame) -> None:
+        """Make a frame the newest one of the place that its pose is of, or begins."""
+        apart = _apart(self._places, pose, self._reach)
+        if len(apart) and apart.min() < 1.0:
+            nearest = int(apart.argmin())
+            pose = self._places[nearest]
+            self._places = np.delete(self._places, nearest, axis=0)
+            del self._frames[nearest]
+        self._places = np.concatenate([self._places, pose[None]])
+        self._frames.append(frame)
 
     @property
     def frames(self) -> list[Frame]:
         """Those that are kept, the oldest first."""
         with self._lock:
-            return list(self._kept.frames)
+            return list(self._frames)
 
     def observed_fraction(self, instance: Instance) -> float:
         """Share of the surface of an instance's box, by area, that some kept view has seen; 0 without views."""
@@ -45,6 +72,14 @@ class KeyViews:
         for frame in self.frames:
             seen |= _sees(frame, places)
         return float(areas[seen].sum() / areas.sum())
+
+
+def _apart(places: np.ndarray, pose: np.ndarray, reach: np.ndarray) -> np.ndarray:
+    """[N] how far places [N, 4, 4] are from a pose, in m or in rad, as a multiple of ``reach`` [2]: the greater one."""
+    moved = np.linalg.norm(places[:, :3, 3] - pose[:3, 3], axis=1)
+    cosine = (np.einsum("nij,ij->n", places[:, :3, :3], pose[:3, :3]) - 1) / 2
+    turned = np.arccos(np.clip(cosine, -1.0, 1.0))
+    return np.asarray(np.maximum(moved / reach[0], turned / reach[1]))
 
 
 def _surface(instance: Instance) -> tuple[np.ndarray, np.ndarray]:
