@@ -7,7 +7,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Any
 
 from rclpy.action import ActionServer, CancelResponse
@@ -73,9 +72,9 @@ class LabelingNode(ManagedNode):
 
     def configure(self, scope: ExitStack) -> None:
         """Check the folder, and offer the action: while inactive, each goal is told so."""
-        root = Path(self.parameters["data_root"])
-        if not self.parameters["data_root"] or not root.is_dir():
-            raise ParameterError(f"parameter data_root is {str(root)!r}: name an existing folder with recordings")
+        root = self.parameters.path("data_root")
+        if root is None or not root.is_dir():
+            raise ParameterError(f"parameter data_root is {str(root or '')!r}: name an existing folder with recordings")
         teachers = tuple(name.strip() for name in self.parameters["teachers"].split(",") if name.strip())
         if not teachers:
             raise ParameterError("parameter teachers is empty: name at least one, for instance compact")
@@ -153,7 +152,7 @@ class LabelingNode(ManagedNode):
             self._progress = progress
             feedback.tell(progress)
 
-        with AnswerCache(Path(self.parameters["cache"]) if self.parameters["cache"] else None) as cache:
+        with AnswerCache(self.parameters.path("cache")) as cache:
             summary = label_recordings(
                 job,
                 lambda answered: self._make_teacher(teacher, self._options, cache, answered),

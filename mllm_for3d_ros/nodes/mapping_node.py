@@ -6,7 +6,6 @@ import math
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,7 +22,7 @@ from mllm_for3d_ros.nodes.inputs.self_filter import read_mask
 from mllm_for3d_ros.nodes.managed_node import ManagedNode
 from mllm_for3d_ros.nodes.map_services import MapServices
 from mllm_for3d_ros.nodes.mapper import Mapper, Settings
-from mllm_for3d_ros.nodes.parameters import LATCHED
+from mllm_for3d_ros.nodes.parameters import LATCHED, ParameterError
 from mllm_for3d_ros.nodes.runner import run_node
 from mllm_for3d_ros.nodes.stage_times import StageTimes
 from mllm_for3d_ros.nodes.start import end
@@ -60,9 +59,11 @@ class MappingNode(ManagedNode):
         )  # fmt: skip
         scope.callback(self._map.reset)  # gives its memory back, though the node goes on naming it
         warm_up()
-        mask, frame = p["self_filter_mask"], p["self_filter_frame"]
+        mask, frame, folder = p.path("self_filter_mask"), p["self_filter_frame"], p.path("map_folder")
+        if folder is None:
+            raise ParameterError("parameter map_folder is empty: name the folder that maps are saved in")
         self._robot = Robot(
-            read_mask(Path(mask).expanduser()) if mask else None,
+            None if mask is None else read_mask(mask),
             np.array(p["self_filter_box"]).reshape(2, 3) if frame else None,
             frame,
         )
@@ -70,7 +71,7 @@ class MappingNode(ManagedNode):
         self._published: tuple[int, str] | None = None
         self._mapper: Mapper | None = None
         self._fusing = threading.Lock()
-        services = MapServices(self, self._map, MapFolder(Path(p["map_folder"])), self._replacing)
+        services = MapServices(self, self._map, MapFolder(folder), self._replacing)
         scope.callback(services.close)
 
     def activate(self, scope: ExitStack) -> None:

@@ -6,6 +6,7 @@ import enum
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor, SetParametersResult
@@ -116,6 +117,18 @@ class Parameters:
 
     def __getitem__(self, name: str) -> Any:
         return self._node.get_parameter(name).value
+
+    def path(self, name: str) -> Path | None:
+        """The path that a text parameter names, with ``~`` for the user's home folder; None if it is empty.
+
+        Raises:
+            ParameterError: it begins with ``~`` and a user that there is not.
+        """
+        text = self[name]
+        try:
+            return Path(text).expanduser() if text else None
+        except RuntimeError as error:
+            raise ParameterError(f"parameter {name} is {text!r}: no such home folder, give the whole path") from error
 
     @property
     def values(self) -> dict[str, Any]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -150,8 +149,7 @@ class ReasoningNode(ManagedNode):
         return AnswerLoop("answers", self.parameters["queue_size"], maker, self._say, self._unsaid)
 
     def _choice(self) -> ModelChoice:
-        model = self.parameters["model"]
-        checkpoint = None if model in ("", SHIPPED) else Path(model)
+        checkpoint = None if self.parameters["model"] == SHIPPED else self.parameters.path("model")
         return ModelChoice(checkpoint, self.parameters["device"], self.parameters["threads"])
 
     def _thresholds(self) -> Thresholds:

@@ -193,6 +193,17 @@ def test_parameters_that_make_no_sense(
     assert said in capfd.readouterr().err
 
 
+def test_folders_below_the_home_folder(bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "bags").mkdir()
+    given = ["--ros-args", "-p", "data_root:=~/bags", "-r", "__node:=other"]
+    node = LabelingNode(context=bench.context, cli_args=given)
+    node.start()
+    assert node._limits.data_root == tmp_path / "bags"
+    node.close()
+    node.destroy_node()
+
+
 def test_a_run_that_hangs_in_the_teacher_does_not_hold_up_the_end_of_the_process(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

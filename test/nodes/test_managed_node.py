@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,6 +22,7 @@ TABLE = (
     Parameter("least", 1, "Least", 0, 10, change=Change.ALWAYS),
     Parameter("most", 5, "Most", 0, 10, change=Change.ALWAYS),
     Parameter("box", [0.0, 0.0], "Corners", -1.0, 1.0),
+    Parameter("folder", "~/maps", "Folder"),
 )
 
 
@@ -177,6 +179,16 @@ def test_unconfigured_nodes_take_what_is_read_at_configuration(node: Example) ->
 def test_a_node_that_is_given_nonsense_does_not_start(context: Context, name: str, value: object, said: str) -> None:
     with pytest.raises(ParameterError, match=said):
         Example(context=context, parameter_overrides=[RosParameter(name, value=value)])
+
+
+def test_paths_may_begin_with_the_home_folder(node: Example, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/homes/robot")
+    assert node.parameters.path("folder") == Path("/homes/robot/maps")
+    for text, path in (("/data/~maps", Path("/data/~maps")), ("", None)):
+        assert set_to(node, "folder", text) == "" and node.parameters.path("folder") == path
+    assert set_to(node, "folder", "~nobody_of_that_name/maps") == ""
+    with pytest.raises(ParameterError, match="folder is '~nobody_of_that_name/maps': no such home folder"):
+        node.parameters.path("folder")
 
 
 def test_descriptions_ranges_and_times_of_change_are_declared(node: Example) -> None:

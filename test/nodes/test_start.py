@@ -80,7 +80,8 @@ def test_parameters_that_make_no_sense(parameter: str, said: str, capfd: pytest.
     assert len(lines) == 1 and said in lines[0]
 
 
-def test_the_model_is_chosen_by_parameters() -> None:
+def test_the_model_is_chosen_by_parameters(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/homes/robot")
     chosen: list[ModelChoice] = []
 
     def refuse(choice: ModelChoice, say: Callable[[str], object]) -> None:
@@ -89,10 +90,15 @@ def test_the_model_is_chosen_by_parameters() -> None:
 
         raise CheckpointError("enough")
 
-    for parameters in (["model:=student"], ["model:=a/b.safetensors", "device:=cpu", "threads:=2"]):
+    own = "model:=a/b.safetensors", "device:=cpu", "threads:=2"
+    for parameters in (["model:=student"], own, ["model:=~/b.safetensors"]):
         arguments = ["node", "--ros-args", *(word for p in parameters for word in ("-p", p))]
         assert reasoning_node.main(arguments, refuse) == 1  # type: ignore[arg-type]
-    assert chosen == [ModelChoice(None, "auto", 1), ModelChoice(Path("a/b.safetensors"), "cpu", 2)]
+    assert chosen == [
+        ModelChoice(None, "auto", 1),
+        ModelChoice(Path("a/b.safetensors"), "cpu", 2),
+        ModelChoice(Path("/homes/robot/b.safetensors"), "auto", 1),
+    ]
 
 
 def test_unknown_and_corrupt_checkpoints(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
