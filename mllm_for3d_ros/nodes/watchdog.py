@@ -11,7 +11,7 @@ from typing import Any
 
 from rclpy.event_handler import SubscriptionEventCallbacks, UnsupportedEventTypeError
 from rclpy.node import Node
-from rclpy.qos import QoSCompatibility, QoSProfile, qos_check_compatible
+from rclpy.qos import DurabilityPolicy, QoSCompatibility, QoSProfile, ReliabilityPolicy, qos_check_compatible
 
 from mllm_for3d_ros.nodes.conversion import stamp_ns
 from mllm_for3d_ros.nodes.diagnostics import Part
@@ -21,6 +21,20 @@ from mllm_for3d_ros.nodes.timers import steady_timer
 _KEPT = 512
 _RATE_S = 5.0
 _LOOK_S = 0.5
+_LESS_AND_MORE = {
+    "reliability": (ReliabilityPolicy.BEST_EFFORT, ReliabilityPolicy.RELIABLE),
+    "durability": (DurabilityPolicy.VOLATILE, DurabilityPolicy.TRANSIENT_LOCAL),
+}
+_OF_IMAGES, _OF_POSES = {"reliability": "image_reliability"}, {"reliability": "pose_reliability"}
+QOS_PARAMETERS = {
+    "rgb/image_raw": _OF_IMAGES,
+    "depth/image_raw": _OF_IMAGES,
+    "camera_info": _OF_IMAGES,
+    "pose": _OF_POSES,
+    "odom": _OF_POSES,
+    "map/points": {"reliability": "map_reliability", "durability": "map_durability"},
+}
+"""The parameters that say what a node asks of an input, by policy; of other inputs it is fixed."""
 
 
 @dataclass(frozen=True)
@@ -103,13 +117,27 @@ def explain_misfit(wanted: Input, publishers: Sequence[Endpoint]) -> str:
     for publisher in publishers:
         compatibility, reason = qos_check_compatible(publisher.qos, wanted.qos)
         if compatibility == QoSCompatibility.ERROR:
-            return f"the QoS of {publisher.node} does not fit ({reason.strip()}); {_qos_remedy(publisher, wanted)}"
+            why = reason.strip("; ").replace(";", ", ")
+            return f"the QoS of {publisher.node} does not fit ({why}); {_qos_remedy(publisher, wanted)}"
     return ""
 
 
 def _qos_remedy(publisher: Endpoint, wanted: Input) -> str:
-    policies = [p for p in ("reliability", "durability") if getattr(publisher.qos, p) != getattr(wanted.qos, p)]
-    return f"set the node's {' and '.join(policies)} parameter for {wanted.name} to that of the publisher"
+    """What to change, at either end, of the policies that the publisher offers less of than is asked for."""
+    short = [
+        policy
+        for policy, (less, more) in _LESS_AND_MORE.items()
+        if (getattr(publisher.qos, policy), getattr(wanted.qos, policy)) == (less, more)
+    ]
+    if not short:
+        return f"have {publisher.node} publish {wanted.topic} with the deadline and liveliness that are asked for"
+    asked = " and ".join(getattr(wanted.qos, policy).name.lower() for policy in short)
+    remedy = f"have {publisher.node} publish {wanted.topic} {asked}"
+    settings = QOS_PARAMETERS.get(wanted.name, {})
+    if not set(short) <= set(settings):
+        return remedy
+    own = " and ".join(f"{settings[policy]} to {_LESS_AND_MORE[policy][0].name.lower()}" for policy in short)
+    return f"set the node's parameter {own}, or {remedy}"
 
 
 class Watchdog:

@@ -1,16 +1,21 @@
 from collections.abc import Callable
 
 import pytest
+from rclpy.duration import Duration
 from rclpy.event_handler import SubscriptionEventCallbacks, UnsupportedEventTypeError
+from rclpy.qos import QoSProfile
 from std_msgs.msg import String
 
+from mllm_for3d_ros.nodes import mapping_parameters, reasoning_parameters
 from mllm_for3d_ros.nodes.parameters import qos
 from mllm_for3d_ros.nodes.speaker import Speaker
-from mllm_for3d_ros.nodes.watchdog import Endpoint, Input, Watchdog, explain_silence
+from mllm_for3d_ros.nodes.watchdog import QOS_PARAMETERS, Endpoint, Input, Watchdog, explain_misfit, explain_silence
 
 IMAGE = "sensor_msgs/msg/Image"
 RELIABLE, BEST_EFFORT = qos("reliable", "volatile", 1), qos("best_effort", "volatile", 1)
 LATCHED = qos("reliable", "transient_local", 1)
+IMPATIENT = qos("reliable", "volatile", 1)
+IMPATIENT.deadline = Duration(seconds=1)
 
 
 def rgb(profile: object = BEST_EFFORT) -> Input:
@@ -28,11 +33,41 @@ def test_a_publisher_of_another_type() -> None:
     assert "/cam publishes sensor_msgs/msg/CompressedImage but sensor_msgs/msg/Image is needed" in line
 
 
-def test_a_qos_that_does_not_fit_names_the_parameter() -> None:
-    line = explain_silence(rgb(RELIABLE), [Endpoint("/cam", IMAGE, BEST_EFFORT)], 5)
-    assert "the QoS of /cam does not fit" in line and "set the node's reliability parameter" in line
-    line = explain_silence(rgb(LATCHED), [Endpoint("/mapper", IMAGE, RELIABLE)], 5)
-    assert "durability parameter" in line
+RELIABLE_IMAGES = (
+    "set the node's parameter image_reliability to best_effort, or have /x publish /robot/rgb/image_raw reliable"
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "offered", "asked", "remedy"),
+    [
+        ("rgb/image_raw", BEST_EFFORT, RELIABLE, RELIABLE_IMAGES),
+        ("rgb/image_raw", qos("best_effort", "transient_local", 1), RELIABLE, RELIABLE_IMAGES),
+        ("instruction", BEST_EFFORT, RELIABLE, "have /x publish /robot/instruction reliable"),
+        ("tf_static", RELIABLE, LATCHED, "have /x publish /robot/tf_static transient_local"),
+        (
+            "map/points", RELIABLE, LATCHED,
+            "set the node's parameter map_durability to volatile, or have /x publish /robot/map/points transient_local",
+        ),
+        (
+            "map/points", BEST_EFFORT, LATCHED,
+            "set the node's parameter map_reliability to best_effort and map_durability to volatile, or have /x "
+            "publish /robot/map/points reliable and transient_local",
+        ),
+        ("odom", RELIABLE, IMPATIENT, "have /x publish /robot/odom with the deadline and liveliness that are asked for"),
+    ],
+)  # fmt: skip
+def test_a_qos_that_does_not_fit_names_topic_policy_and_parameter(
+    name: str, offered: QoSProfile, asked: QoSProfile, remedy: str
+) -> None:
+    wanted = Input(name, f"/robot/{name}", IMAGE, asked)
+    cause, _, found = explain_misfit(wanted, [Endpoint("/x", IMAGE, offered)]).partition("; ")
+    assert cause.startswith("the QoS of /x does not fit (") and found == remedy
+
+
+def test_the_parameters_that_are_named_are_there() -> None:
+    tables = {parameter.name for parameter in (*mapping_parameters.PARAMETERS, *reasoning_parameters.PARAMETERS)}
+    assert {name for settings in QOS_PARAMETERS.values() for name in settings.values()} <= tables
 
 
 def test_a_publisher_that_sends_nothing() -> None:
