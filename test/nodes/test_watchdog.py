@@ -54,7 +54,10 @@ RELIABLE_IMAGES = (
             "set the node's parameter map_reliability to best_effort and map_durability to volatile, or have /x "
             "publish /robot/map/points reliable and transient_local",
         ),
-        ("odom", RELIABLE, IMPATIENT, "have /x publish /robot/odom with the deadline and liveliness that are asked for"),
+        (
+            "odom", RELIABLE, IMPATIENT,
+            "have /x publish /robot/odom with the deadline and liveliness that are asked for",
+        ),
     ],
 )  # fmt: skip
 def test_a_qos_that_does_not_fit_names_topic_policy_and_parameter(
