@@ -26,7 +26,7 @@ _FINISH_S = 5.0  # for a file that is being written when the node ends
 class Call:
     """work: fills the response in, and returns its message. answer: sends it, called once and from any thread."""
 
-    work: Callable[[Any], str]
+    work: Callable[[], str]
     response: Any
     answer: Callable[[Any], None]
 
@@ -61,7 +61,7 @@ class MapServices:
             self._refuse(call, MapFileError("the node is being cleaned up: configure it, and ask again"))
 
     async def _reset(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
-        def work(response: Trigger.Response) -> str:
+        def work() -> str:
             with self._replacing():
                 count = len(self._voxels)
                 self._voxels.reset()
@@ -70,7 +70,7 @@ class MapServices:
         return await self._answered(response, work)
 
     async def _save(self, request: SaveMap.Request, response: SaveMap.Response) -> SaveMap.Response:
-        def work(response: SaveMap.Response) -> str:
+        def work() -> str:
             saved = self._folder.save(request.name, self._voxels, request.overwrite)
             response.voxels, response.map_epoch, response.map_version = saved
             return f"saved {response.voxels} voxels as {request.name!r}"
@@ -78,7 +78,7 @@ class MapServices:
         return await self._answered(response, work)
 
     async def _load(self, request: LoadMap.Request, response: LoadMap.Response) -> LoadMap.Response:
-        def work(response: LoadMap.Response) -> str:
+        def work() -> str:
             with self._replacing():
                 self._folder.load(request.name, self._voxels)
                 response.map_epoch, response.map_version = self._voxels.epoch, self._voxels.newest_stamp
@@ -87,7 +87,7 @@ class MapServices:
 
         return await self._answered(response, work)
 
-    async def _answered(self, response: Any, work: Callable[[Any], str]) -> Any:
+    async def _answered(self, response: Any, work: Callable[[], str]) -> Any:
         """The response, once the thread has done the work."""
         future, answer = promise(self._node)
         call = Call(work, response, answer)
@@ -99,7 +99,7 @@ class MapServices:
 
     def _do(self, call: Call) -> None:
         try:
-            call.response.message, call.response.success = call.work(call.response), True
+            call.response.message, call.response.success = call.work(), True
         except Exception as error:  # a full memory, a bug: whoever asked must hear of it
             self._refuse(call, error)
         else:

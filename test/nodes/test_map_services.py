@@ -1,8 +1,10 @@
 """Map services of a mapping node in this process: who is held up while they work, and what fails."""
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from sensor_msgs.msg import CameraInfo
 from std_srvs.srv import Trigger
 
 from mllm_for3d_ros.nodes import map_services
+from mllm_for3d_ros.nodes.map_services import MapServices
 from mllm_for3d_ros.nodes.mapping_node import MappingNode
 from mllm_for3d_ros.nodes.parameters import qos
 from mllm_for3d_ros.nodes.processes import free_domain, ros_environment
@@ -97,11 +100,16 @@ class Bench:
 
 
 @pytest.fixture
-def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
+def slow(monkeypatch: pytest.MonkeyPatch) -> SlowFolder:
+    made = SlowFolder()
+    monkeypatch.setattr(MapFolder, "save", lambda *arguments: made.save(*arguments))
+    return made
+
+
+@pytest.fixture
+def bench(tmp_path: Path, slow: SlowFolder, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
     for name, value in ros_environment(free_domain()).items():
         monkeypatch.setenv(name, value)
-    slow = SlowFolder()
-    monkeypatch.setattr(MapFolder, "save", lambda *arguments: slow.save(*arguments))
     made = Bench(tmp_path, slow)
     yield made
     made.close()
@@ -133,3 +141,32 @@ def test_a_failure_that_nobody_expected_is_answered_too(bench: Bench) -> None:
     response = bench.call(SaveMap, "save", name="hall")()
     assert not response.success and response.message == "MemoryError: no room"
     assert bench.call(Trigger, "reset")().success
+
+
+class Unspun:
+    """In place of a node that has ended."""
+
+    executor = None
+
+    def create_service(self, *arguments: object, **more: object) -> None:
+        pass
+
+    def get_logger(self) -> logging.Logger:
+        return logging.getLogger("unspun")
+
+
+def test_calls_that_wait_at_the_end_are_refused(
+    slow: SlowFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(map_services, "_FINISH_S", 0.0)
+    services = MapServices(Unspun(), VoxelMap(), MapFolder(tmp_path), nullcontext)  # type: ignore[arg-type]
+    saving = services._save(SaveMap.Request(name="hall"), SaveMap.Response())
+    resetting = services._reset(Trigger.Request(), Trigger.Response())
+    for call in (saving, resetting):
+        call.send(None)
+    assert slow.begun.wait(PATIENCE_S)
+    services.close()
+    slow.may.set()
+    with pytest.raises(StopIteration) as ended:
+        resetting.send(None)
+    assert not ended.value.value.success and "is being cleaned up" in ended.value.value.message
