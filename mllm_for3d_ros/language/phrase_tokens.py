@@ -32,7 +32,9 @@ def encode_phrases(
     return PhraseTensors(torch.from_numpy(encoder.encode(texts)), torch.tensor(list(classes)), outside)
 
 
-def train_text_head(phrases: PhraseTensors, seed: int = 0, start: TextHead | None = None) -> TextHead:
+def train_text_head(
+    phrases: PhraseTensors, seed: int = 0, start: TextHead | None = None, steps: int = 800
+) -> TextHead:
     """A text head fitted to ``phrases``, in evaluation mode.
 
     With ``start``, whose classes are the first of the vocabulary, the prototypes of these classes stay as they
@@ -44,5 +46,5 @@ def train_text_head(phrases: PhraseTensors, seed: int = 0, start: TextHead | Non
     else:
         head = start.grown(phrases.outside)
         kept = torch.tensor([*range(start.classes), phrases.outside])
-    fit_text_head(head, phrases.embeddings, phrases.classes, seed=seed, kept=kept)
+    fit_text_head(head, phrases.embeddings, phrases.classes, steps, seed=seed, kept=kept)
     return head.requires_grad_(False)

@@ -87,7 +87,7 @@ def fit_text_head(
     head: TextHead,
     embeddings: torch.Tensor,
     classes: torch.Tensor,
-    steps: int = 800,
+    steps: int,
     noise: float = 0.03,
     seed: int = 0,
     kept: torch.Tensor | None = None,

@@ -34,7 +34,7 @@ def test_attention_sums_to_one():
 
 
 def test_one_seed_gives_one_head():
-    first, second = (train_text_head(clusters(), seed=3) for _ in range(2))
+    first, second = (train_text_head(clusters(), seed=3, steps=20) for _ in range(2))
     torch.testing.assert_close(first.prototypes, second.prototypes, rtol=0, atol=0)
 
 
@@ -46,9 +46,9 @@ def test_a_phrase_is_drawn_from_the_class_asked_for():
 
 
 def test_a_grown_head_keeps_its_concepts_and_learns_new_ones():
-    old = train_text_head(clusters(classes=3), seed=3)
+    old = train_text_head(clusters(classes=3), seed=3, steps=20)
     more = clusters(count=80, classes=4)
-    head = train_text_head(more, seed=4, start=old)
+    head = train_text_head(more, seed=4, start=old, steps=60)
     torch.testing.assert_close(head.prototypes[[0, 1, 2, 4]], old.prototypes)
     assert (head.logits(more.embeddings).argmax(1) == more.classes).float().mean() > 0.95
     with pytest.raises(ValueError, match="cannot shrink"):
