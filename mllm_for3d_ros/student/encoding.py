@@ -12,6 +12,7 @@ import torch
 
 from mllm_for3d_ros.student import cell_kernels
 from mllm_for3d_ros.student.incremental import IncrementalNetwork
+from mllm_for3d_ros.student.key_table import distinct
 from mllm_for3d_ros.student.memory import Computation, Encoded, SceneMemory
 from mllm_for3d_ros.student.network import SparseUNet, StudentNetwork
 from mllm_for3d_ros.student.pages import PAGE, Pages
@@ -127,7 +128,7 @@ class SceneEncoder:
                 return self._anew(cloud)
             if changed is None or previous.version != shared.version:
                 changed = differing(cloud, newest.cloud)
-            return self._update(shared, newest, cloud, np.unique(changed).astype(np.int64))
+            return self._update(shared, newest, cloud, distinct(changed))
 
     def _anew(self, cloud: SceneCloud) -> EncodedScene:
         shared = _Shared(SceneMemory(self._begin(), self._smooth))

@@ -11,7 +11,7 @@ import itertools
 import numpy as np
 from numba import njit
 
-from mllm_for3d_ros.student.key_table import OPTIONS, KeyTable, find, grown, named_once
+from mllm_for3d_ros.student.key_table import OPTIONS, KeyTable, distinct, find, grown, named_once
 
 _OFFSETS = tuple(itertools.product((-1, 0, 1), repeat=3))
 _DELTAS = np.array([(x << 42) + (y << 21) + z for x, y, z in _OFFSETS], np.int64)
@@ -111,7 +111,7 @@ class GridTree:
             self.parents[level] = grown(self.parents[level], len(table.keys))
             orphans = changed[self.parents[level][changed] == 0]
             self.parents[level][orphans] = grid.adopt(table.keys[orphans], orphans)
-            changed = np.unique(self.parents[level][changed]).astype(np.int64)
+            changed = distinct(self.parents[level][changed])
             grid.alive[changed] = alive[grid.children[changed]].any(1)
             table, alive = grid.table, grid.alive
         self._tables = [cells, *(grid.table for grid in self.grids)]
