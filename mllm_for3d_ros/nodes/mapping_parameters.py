@@ -48,7 +48,7 @@ PARAMETERS = (
     Parameter("relocalisation_distance", 0.5, "Jump of the odometry frame that begins a new map, m", 0.01, 1e3),
     Parameter("relocalisation_angle", 20.0, "The same as an angle, degrees", 0.1, 180.0),
     Parameter("max_camera_speed", 5.0, "Faster is a jump, where there is no odometry_frame, m/s", 0.1, 1e3),
-    Parameter("publish_rate_hz", 2.0, "How often ~/map/points is published while it changes, Hz", 0.01, 30.0),
+    Parameter("publish_rate_hz", 1.25, "How often ~/map/points is published while it changes, Hz", 0.01, 30.0),
     Parameter("map_folder", "~/.ros/mllm_for3d_ros/maps", "Folder that maps are saved in and loaded from"),
     Parameter("silent_after", 3.0, "Seconds without an input worth a warning", 0.5, 3600.0, change=Change.ALWAYS),
 )  # fmt: skip

@@ -16,7 +16,6 @@ from rclpy.signals import SignalHandlerOptions
 
 from mllm_for3d_ros.errors import MLLMFor3DError
 from mllm_for3d_ros.nodes.managed_node import ManagedNode
-from mllm_for3d_ros.nodes.memory import keep_freed_memory
 from mllm_for3d_ros.nodes.speaker import Speaker, describe
 
 _SPIN_S = 0.2
@@ -46,7 +45,6 @@ def run_node(
 
     for number in _SIGNALS:
         signal.signal(number, request_stop)
-    keep_freed_memory()
     rclpy.init(args=list(sys.argv if argv is None else argv), signal_handler_options=SignalHandlerOptions.NO)
     node: ManagedNode | None = None
     executor = make_executor()

@@ -121,13 +121,14 @@ def gather_means(cells, lists, cloud, means, totals):  # type: ignore[no-untyped
 def take_over(cells, means, steps, kept_means, inputs, heights):  # type: ignore[no-untyped-def]
     """Enter ``means`` [K, 9] of ``cells``, and what the network reads of them; returns [K] bool where that differs.
 
-    ``steps`` of colour (-1..1), normal and height are float32; ``inputs`` [capacity, 8] lack the height, which is
-    in ``heights`` [capacity] int32, in steps.
+    ``steps`` of colour (-1..1), normal and height are float32; ``inputs`` [capacity, 8] are colour, normal, nothing
+    for the height, which is in ``heights`` [capacity] int32, in steps, and one.
     """
     color_step, normal_step, height_step = steps
     differs = np.zeros(cells.size, np.bool_)
-    row = np.zeros(8, np.float32)
-    row[7] = 1
+    columns = inputs.shape[1]
+    row = np.zeros(columns, np.float32)
+    row[columns - 1] = 1
     for i in range(cells.size):
         cell = cells[i]
         for axis in range(3):
@@ -136,7 +137,7 @@ def take_over(cells, means, steps, kept_means, inputs, heights):  # type: ignore
             row[3 + axis] = np.rint(means[i, 6 + axis] / normal_step) * normal_step
         height = np.int32(np.rint(means[i, 2] / height_step))
         different = heights[cell] != height
-        for column in range(8):
+        for column in range(columns):
             different |= inputs[cell, column] != row[column]
             inputs[cell, column] = row[column]
         heights[cell] = height
