@@ -16,6 +16,9 @@ from mllm_for3d_ros.nodes.worker import Worker
 from mllm_for3d_ros.scene.map_cloud import CloudIdentity, scene_cloud
 from mllm_for3d_ros.types import SceneCloud
 
+OLD_S, PATIENCE_S = 1.0, 0.35
+"""A map that was taken so long ago is old, and its successor in the works is waited for so long."""
+
 
 @dataclass(frozen=True)
 class EncodedMap:
@@ -82,6 +85,8 @@ class MapKeeper:
         self._encode, self._voxel_size, self._on_change = encode, voxel_size, on_change
         self._epochs = EpochCounter()
         self._current: EncodedMap | None = None
+        self._taken = 0.0
+        self._came = threading.Condition()
         self._telling = threading.Lock()
         self._closed = False
         self._worker: Worker[Any] = Worker("encoder", self._take, on_error)
@@ -91,6 +96,14 @@ class MapKeeper:
     def current(self) -> EncodedMap | None:
         """The newest encoded map."""
         return self._current
+
+    def newest(self) -> EncodedMap | None:
+        """The newest encoded map; where that is old and another is in the works, that one, if it comes soon."""
+        with self._came:
+            taken = self._taken
+            if time.perf_counter() - taken > OLD_S and self._worker.backlog:
+                self._came.wait_for(lambda: self._taken != taken, PATIENCE_S)
+            return self._current
 
     @property
     def frame_id(self) -> str:
@@ -113,16 +126,18 @@ class MapKeeper:
         frame_id, stamp = message.header.frame_id, stamp_ns(message.header.stamp)
         columns = cloud_columns(message)
         epoch = self._epochs.epoch(frame_id, stamp, columns)
-        if int(message.width) * int(message.height) == 0:
-            self._current = None
-        else:
+        encoded = None
+        if int(message.width) * int(message.height):
             cloud = scene_cloud(columns, self._voxel_size, CloudIdentity(frame_id, stamp, stamp, epoch))
             cloud = replace(cloud, version=self._version(cloud))
             scene = self._encode(cloud, None if self._current is None else self._current.scene)
-            self._current = EncodedMap(scene, cloud, stamp, time.perf_counter() - started)
+            encoded = EncodedMap(scene, cloud, stamp, time.perf_counter() - started)
+        with self._came:
+            self._current, self._taken = encoded, started
+            self._came.notify_all()
         with self._telling:
             if not self._closed:
-                self._on_change(self._current)
+                self._on_change(encoded)
 
     def close(self) -> None:
         """Stop after the present map, or without it if it takes long: ``on_change`` is not called any more."""

@@ -145,7 +145,7 @@ class ReasoningNode(ManagedNode):
         return self._answer_with(keeper, engine, Thresholds)
 
     def _answer_with(self, keeper: MapKeeper, engine: Engine, thresholds: Callable[[], Thresholds]) -> AnswerLoop:
-        maker = AnswerMaker(engine, lambda: keeper.current, self._transform, thresholds, self._obstacles)
+        maker = AnswerMaker(engine, keeper.newest, self._transform, thresholds, self._obstacles)
         return AnswerLoop("answers", self.parameters["queue_size"], maker, self._say, self._unsaid)
 
     def _choice(self) -> ModelChoice:

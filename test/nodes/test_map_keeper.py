@@ -1,5 +1,6 @@
 import threading
 from collections.abc import Iterator
+from queue import Queue
 from typing import Any
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 from sensor_msgs.msg import PointCloud2
 from student_support import box_cloud
 
+from mllm_for3d_ros.nodes import map_keeper
 from mllm_for3d_ros.nodes.conversion import cloud_message
 from mllm_for3d_ros.nodes.map_keeper import EncodedMap, MapKeeper
 from mllm_for3d_ros.scene.point_cloud2 import pack_rgb
@@ -100,6 +102,34 @@ def test_a_bad_map_is_told_and_the_one_before_stays(kept: Kept) -> None:
     good = kept.give(message(5))
     assert isinstance(kept.give(PointCloud2(width=9, height=1, point_step=16)), Exception)
     assert kept.keeper.current is good
+
+
+@pytest.mark.parametrize(("old_s", "patience_s", "waits"), [(0.0, 60.0, True), (60.0, 60.0, False), (0.0, 0.01, False)])
+def test_an_old_map_waits_a_little_for_the_one_in_the_works(
+    old_s: float, patience_s: float, waits: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(map_keeper, "OLD_S", old_s)
+    monkeypatch.setattr(map_keeper, "PATIENCE_S", patience_s)
+    told, begun, may = Queue[Any](), threading.Event(), threading.Event()
+
+    def encode(cloud: SceneCloud, previous: Any) -> SceneCloud:
+        if previous is not None:
+            begun.set()
+            assert may.wait(60)
+        return cloud
+
+    keeper = MapKeeper(encode, 0.05, told.put, told.put)
+    keeper.offer(message(5))
+    first = told.get(timeout=60)
+    assert keeper.newest() is first, "no other is in the works"
+    keeper.offer(message(9))
+    assert begun.wait(60)
+    if waits:
+        threading.Timer(0.2, may.set).start()
+    found = keeper.newest()
+    may.set()
+    keeper.close()
+    assert found.version == (9 if waits else 5)
 
 
 def test_a_map_that_is_still_encoded_at_the_end_is_not_told_of() -> None:
