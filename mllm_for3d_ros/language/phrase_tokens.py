@@ -32,9 +32,7 @@ def encode_phrases(
     return PhraseTensors(torch.from_numpy(encoder.encode(texts)), torch.tensor(list(classes)), outside)
 
 
-def train_text_head(
-    phrases: PhraseTensors, seed: int = 0, start: TextHead | None = None, steps: int = 800
-) -> TextHead:
+def train_text_head(phrases: PhraseTensors, seed: int = 0, start: TextHead | None = None, steps: int = 800) -> TextHead:
     """A text head fitted to ``phrases``, in evaluation mode.
 
     With ``start``, whose classes are the first of the vocabulary, the prototypes of these classes stay as they
