@@ -16,7 +16,7 @@ from mllm_for3d_ros.nodes.worker import Worker
 from mllm_for3d_ros.scene.map_cloud import CloudIdentity, scene_cloud
 from mllm_for3d_ros.types import SceneCloud
 
-OLD_S, PATIENCE_S = 1.0, 0.35
+OLD_S, PATIENCE_S = 1.0, 0.25
 """A map that was taken so long ago is old, and its successor in the works is waited for so long."""
 
 
