@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
+from mllm_for3d_ros.recording.transforms import rotation_angle
 from mllm_for3d_ros.types import Frame
 
 _GROWTH = 1.5
@@ -51,10 +52,4 @@ class KeyFrames:
 
     def _apart(self, a: Frame, b: Frame) -> bool:
         moved = float(np.linalg.norm(a.camera_to_world[:3, 3] - b.camera_to_world[:3, 3]))
-        return moved >= self._distance or rotation_angle(a.camera_to_world, b.camera_to_world) >= self._angle
-
-
-def rotation_angle(a: np.ndarray, b: np.ndarray) -> float:
-    """Angle in rad between the rotations of two rigid transforms [4, 4]."""
-    cosine = (np.trace(a[:3, :3].T @ b[:3, :3]) - 1) / 2
-    return float(np.arccos(np.clip(cosine, -1.0, 1.0)))
+        return moved >= self._distance or bool(rotation_angle(a.camera_to_world, b.camera_to_world) >= self._angle)

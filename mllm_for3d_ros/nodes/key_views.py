@@ -6,7 +6,7 @@ import threading
 
 import numpy as np
 
-from mllm_for3d_ros.recording.transforms import invert
+from mllm_for3d_ros.recording.transforms import invert, rotation_angle
 from mllm_for3d_ros.types import Frame, Instance
 
 _REACH = 0.15, np.deg2rad(12.0)  # m and rad from a place within which a frame is of it, at first
@@ -77,9 +77,7 @@ class KeyViews:
 def _apart(places: np.ndarray, pose: np.ndarray, reach: np.ndarray) -> np.ndarray:
     """[N] how far places [N, 4, 4] are from a pose, in m or in rad, as a multiple of ``reach`` [2]: the greater one."""
     moved = np.linalg.norm(places[:, :3, 3] - pose[:3, 3], axis=1)
-    cosine = (np.einsum("nij,ij->n", places[:, :3, :3], pose[:3, :3]) - 1) / 2
-    turned = np.arccos(np.clip(cosine, -1.0, 1.0))
-    return np.asarray(np.maximum(moved / reach[0], turned / reach[1]))
+    return np.asarray(np.maximum(moved / reach[0], rotation_angle(places, pose) / reach[1]))
 
 
 def _surface(instance: Instance) -> tuple[np.ndarray, np.ndarray]:

@@ -54,6 +54,13 @@ def invert(transform: np.ndarray) -> np.ndarray:
     return inverse
 
 
+def rotation_angle(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Angles [...] in rad between the rotations of rigid transforms [..., 4, 4], which are broadcast."""
+    cosine = (np.einsum("...ij,...ij->...", a[..., :3, :3], b[..., :3, :3]) - 1) / 2
+    angle: np.ndarray = np.arccos(np.clip(cosine, -1.0, 1.0))
+    return angle
+
+
 def slerp(first: np.ndarray, second: np.ndarray, fraction: float) -> np.ndarray:
     """Unit quaternion between two unit quaternions along the shorter arc; fraction 0..1."""
     cosine = float(np.dot(first, second))

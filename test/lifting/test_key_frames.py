@@ -1,11 +1,10 @@
 """Candidates for key views: apart from each other, bounded in number, spread over the path."""
 
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mllm_for3d_ros.lifting.key_frames import KeyFrames, rotation_angle
+from mllm_for3d_ros.lifting.key_frames import KeyFrames
 from mllm_for3d_ros.types import Frame, Intrinsics
 
 
@@ -40,8 +39,3 @@ def test_any_length_stays_within_the_limit_and_spans_the_path(length, limit):
     assert stamps == sorted(stamps) and stamps[0] == 0
     gaps = np.diff([*stamps, length])
     assert gaps.max() <= 4 * length / limit + 2
-
-
-@given(st.floats(-3.1, 3.1))
-def test_rotation_angle_is_the_turn(yaw):
-    assert rotation_angle(frame(0).camera_to_world, frame(0, yaw).camera_to_world) == pytest.approx(abs(yaw), abs=1e-6)

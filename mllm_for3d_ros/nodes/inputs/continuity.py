@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mllm_for3d_ros.recording.transforms import rotation_angle
+
 _CONFIRMED_BY = 5  # frames in a row that agree with each other and not with those before
 _SET_BACK_S = 1.0
 
@@ -78,13 +80,7 @@ class Continuity:
         if before[2]:
             allowed = self._limits.distance_m + self._limits.speed_m_s * abs(seconds)
             return f"the camera moved {moved:.2f} m in {abs(seconds):.2f} s" if moved > allowed else ""
-        turned = _angle(before[1], now[1])
+        turned = float(rotation_angle(before[1], now[1]))
         if moved > self._limits.distance_m or turned > self._limits.angle_rad:
             return f"the odometry frame moved {moved:.2f} m and turned {np.degrees(turned):.0f} degrees in the map"
         return ""
-
-
-def _angle(first: np.ndarray, second: np.ndarray) -> float:
-    """Radians between two rotations."""
-    cosine = (np.trace(first[:3, :3].T @ second[:3, :3]) - 1) / 2
-    return float(np.arccos(np.clip(cosine, -1.0, 1.0)))
