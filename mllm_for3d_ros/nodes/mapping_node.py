@@ -30,8 +30,9 @@ from mllm_for3d_ros.nodes.timers import steady_timer
 from mllm_for3d_ros.nodes.watchdog import Watchdog
 from mllm_for3d_ros.nodes.worker import Worker
 from mllm_for3d_ros.scene.map_file import MapFolder
+from mllm_for3d_ros.scene.steady_records import steady
 from mllm_for3d_ros.scene.voxel_map import VoxelMap, warm_up
-from mllm_for3d_ros.scene.voxel_rows import voxels_within
+from mllm_for3d_ros.scene.voxel_rows import RECORD, voxels_within
 
 
 class MappingNode(ManagedNode):
@@ -69,6 +70,7 @@ class MappingNode(ManagedNode):
         )
         self._output = self.create_publisher(PointCloud2, "~/map/points", LATCHED)
         self._published: tuple[int, str] | None = None
+        self._said = np.zeros(0, RECORD)
         self._mapper: Mapper | None = None
         self._fusing = threading.Lock()
         services = MapServices(self, self._map, MapFolder(folder), self._replacing)
@@ -141,6 +143,9 @@ class MappingNode(ManagedNode):
         assert self._mapper is not None
         with self._mapper.stages.measure("snapshot"):
             records, newest, version, epoch = self._map.records()
+            if self._published is not None and self._published[1] == epoch:
+                steady(records, self._said, self._map.voxel_size)
+            self._said = records
         with self._mapper.stages.measure("publish"):
             self._output.publish(records_message(records, self._map.frame_id, newest))
         self._published = version, epoch

@@ -10,10 +10,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from numba import njit
 
 from mllm_for3d_ros.errors import MLLMFor3DError
 from mllm_for3d_ros.scene.normals import estimate_normals
 from mllm_for3d_ros.scene.voxel_map import voxel_keys
+from mllm_for3d_ros.scene.voxel_rows import power_of_two
+from mllm_for3d_ros.scene.voxel_storage import OPTIONS, slot
 from mllm_for3d_ros.types import SceneCloud
 
 NORMAL_FIELDS = ("normal_x", "normal_y", "normal_z")
@@ -73,13 +76,13 @@ def scene_cloud(columns: Mapping[str, np.ndarray], voxel_size: float, identity: 
     age = np.nan_to_num(columns.get("age", np.zeros(n)).astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
     last_seen = identity.stamp_ns - np.rint(np.clip(age, 0, 1e9) * 1e9).astype(np.int64)
     with np.errstate(invalid="ignore"):
-        good = (np.abs(points) < _KEY_LIMIT * voxel_size).all(axis=1)
+        good = _along_axes(np.abs(points) < _KEY_LIMIT * voxel_size)
     if not good.all():
         points, colors, weights, last_seen = points[good], colors[good], weights[good], last_seen[good]
         normals = None if normals is None else normals[good]
     weights[~(np.isfinite(weights) & (weights > 0))] = 1e-6
     if normals is not None:
-        normals[~np.isfinite(normals).all(axis=1)] = 0.0
+        normals[~_along_axes(np.isfinite(normals))] = 0.0
     rows = _merge(points, colors, normals, weights, last_seen, voxel_size)
     points, colors, normals, weights, last_seen = rows
     if normals is None:
@@ -87,6 +90,12 @@ def scene_cloud(columns: Mapping[str, np.ndarray], voxel_size: float, identity: 
     return SceneCloud(
         points, colors, normals, weights, last_seen, voxel_size, identity.frame_id, identity.version, identity.epoch
     )
+
+
+def _along_axes(holds: np.ndarray) -> np.ndarray:
+    """[N] whether all of [N, 3] hold; several times as quick as ``all(axis=1)``."""
+    every: np.ndarray = holds[:, 0] & holds[:, 1] & holds[:, 2]
+    return every
 
 
 _Rows = tuple[np.ndarray, np.ndarray, "np.ndarray | None", np.ndarray, np.ndarray]
@@ -101,12 +110,12 @@ def _merge(
     voxel_size: float,
 ) -> _Rows:
     """One row a voxel: weighted means, summed weights, newest sight; untouched if no voxel repeats."""
-    keys = voxel_keys(points, voxel_size).astype(np.int64) + _KEY_LIMIT
-    _, owner = np.unique((keys[:, 0] << 42) | (keys[:, 1] << 21) | keys[:, 2], return_inverse=True)
-    owner = owner.ravel()
-    count = int(owner.max()) + 1 if len(owner) else 0
-    if count == len(points):
+    cells = voxel_keys(points, voxel_size).astype(np.int64) + _KEY_LIMIT
+    keys = (cells[:, 0] << 42) | (cells[:, 1] << 21) | cells[:, 2]
+    if _all_differ(keys, np.full(power_of_two(2 * len(keys) + 1), -1, np.int32)):
         return points, colors, normals, weights, last_seen
+    _, owner = np.unique(keys, return_inverse=True)
+    count = int(owner.max()) + 1
     total = np.bincount(owner, weights, count)
 
     def mean(values: np.ndarray) -> np.ndarray:
@@ -121,3 +130,17 @@ def _merge(
         normals = np.divide(normals, length, out=np.zeros_like(normals), where=length > 1e-6).astype(np.float32)
     colors = np.rint(mean(colors.astype(np.float64))).astype(np.uint8)
     return mean(points).astype(np.float32), colors, normals, total.astype(np.float32), newest
+
+
+@njit(**OPTIONS)
+def _all_differ(keys, table):  # type: ignore[no-untyped-def]
+    """Whether no key [N] is there twice; ``table`` is -1 throughout, a power of two longer than N."""
+    mask = np.int64(table.size - 1)
+    for i in range(keys.size):
+        h = slot(keys[i], mask)
+        while table[h] >= 0:
+            if keys[table[h]] == keys[i]:
+                return False
+            h = (h + 1) & mask
+        table[h] = i
+    return True

@@ -11,6 +11,7 @@ import numpy as np
 from mllm_for3d_ros.errors import MLLMFor3DError
 from mllm_for3d_ros.scene import voxel_kernels as kernels
 from mllm_for3d_ros.scene import voxel_removal as removal
+from mllm_for3d_ros.scene.steady_records import steady
 from mllm_for3d_ros.scene.voxel_rows import VoxelRows
 from mllm_for3d_ros.types import Frame, Intrinsics, SceneCloud
 
@@ -55,7 +56,7 @@ class VoxelMap:
         voxel_size: edge of a voxel in metres.
         min_depth, max_depth: depth in metres outside of which a pixel is ignored.
         capacity: voxels for which room is made at first; it doubles when needed.
-        max_weight: sum of weights past which old observations fade.
+        max_weight: the largest sum of weights; past it old observations fade.
         frame_id: name of the frame that ``camera_to_world`` maps to.
         max_voxels: room is made for no more than these (at least 2^14); a tenth is dropped when it is used up.
         drop_farthest: drop voxels far from the camera, in place of those that were not seen for long.
@@ -289,6 +290,7 @@ def warm_up() -> None:
     small.forget_seen_through(frame)
     small.integrate_arrays(color, np.full((8, 8), 1000, dtype=np.uint16), camera, np.eye(4), 0)
     small.snapshot()
-    small.records()
+    records = small.records().records
+    steady(records, records, small.voxel_size)
     removal.distances(small._rows.words, len(small), np.zeros(3, dtype=np.float32))
     small._rows.remove(np.zeros(len(small), dtype=np.bool_))

@@ -12,7 +12,8 @@ _TABLE_PER_VOXEL = 4  # table entries a voxel of storage: a load of at most 0.25
 _CACHE_LINE = 64
 _BYTES_PER_VOXEL = 4 * storage.ROW_FLOATS + 4 * 2 * _TABLE_PER_VOXEL  # the table's size is rounded up to a power of two
 _LEAST_VOXELS = 1 << 14
-_RECORD = np.dtype([(name, "<u4" if name == "epoch" else "<f4") for name in storage.MAP_FIELDS])
+RECORD = np.dtype([(name, "<u4" if name == "epoch" else "<f4") for name in storage.MAP_FIELDS])
+"""Of a voxel in a map message."""
 _SUMS = storage.WEIGHT + 1
 
 
@@ -98,7 +99,7 @@ class VoxelRows:
         out = np.empty((self.count, len(storage.MAP_FIELDS)), dtype=np.float32)
         newest, bits = self.newest_stamp, out.view(np.uint32)
         storage.pack(self.rows, self.words, self.count, voxel_size, newest, np.uint32(epoch), out, bits)
-        return out.view(_RECORD).reshape(-1)
+        return out.view(RECORD).reshape(-1)
 
     def arrays(self) -> dict[str, np.ndarray]:
         """A copy of all voxels: keys [N] int64, sums [N, 10] float32, stamps [N] int64 ns."""

@@ -68,7 +68,7 @@ def find_or_add(key, table, mask, words, count):  # type: ignore[no-untyped-def]
 
 @njit(inline="always")
 def add_to_row(row, a0, a1, a2, a3, a4, a5, a6, a7, a8, a9, max_weight):  # type: ignore[no-untyped-def]
-    """Add sums to a voxel; past ``max_weight`` all sums are halved, so that new views still count."""
+    """Add sums to a voxel; what is past ``max_weight`` is taken off in proportion, so that new views still count."""
     row[0] += a0
     row[1] += a1
     row[2] += a2
@@ -81,8 +81,9 @@ def add_to_row(row, a0, a1, a2, a3, a4, a5, a6, a7, a8, a9, max_weight):  # type
     row[9] += a9
     row[SEEN_THROUGH] = f32(0)
     if row[WEIGHT] > max_weight:
+        rest = max_weight / row[WEIGHT]
         for i in range(WEIGHT + 1):
-            row[i] *= f32(0.5)
+            row[i] *= rest
 
 
 @njit(**OPTIONS)
