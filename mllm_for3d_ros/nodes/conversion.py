@@ -47,6 +47,15 @@ def byte_array(pixels: np.ndarray) -> array.array:
     return data
 
 
+def fill_bytes(data: array.array, pixels: np.ndarray) -> None:
+    """Make ``data`` the bytes of an array, in the memory that it has if that is enough."""
+    raw = np.ascontiguousarray(pixels).reshape(-1).view(np.uint8)
+    del data[raw.size :]
+    kept = len(data)
+    np.frombuffer(data, np.uint8)[:] = raw[:kept]
+    data.frombytes(raw[kept:].data)
+
+
 def image_message(pixels: np.ndarray, encoding: str, header: Header) -> Image:
     """Image message of [H, W] or [H, W, C] pixels in native byte order (little endian)."""
     height, width = pixels.shape[:2]

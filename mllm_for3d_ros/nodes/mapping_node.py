@@ -12,7 +12,6 @@ import numpy as np
 from sensor_msgs.msg import PointCloud2
 
 from mllm_for3d_ros.nodes import mapping_parameters
-from mllm_for3d_ros.nodes.conversion import records_message
 from mllm_for3d_ros.nodes.diagnostics import Part
 from mllm_for3d_ros.nodes.image_inputs import ImageInputs
 from mllm_for3d_ros.nodes.inputs.continuity import Continuity, Limits
@@ -20,6 +19,7 @@ from mllm_for3d_ros.nodes.inputs.frame_reader import Robot
 from mllm_for3d_ros.nodes.inputs.pairs import Pair
 from mllm_for3d_ros.nodes.inputs.self_filter import read_mask
 from mllm_for3d_ros.nodes.managed_node import ManagedNode
+from mllm_for3d_ros.nodes.map_messages import MapMessages
 from mllm_for3d_ros.nodes.map_services import MapServices
 from mllm_for3d_ros.nodes.mapper import Mapper, Settings
 from mllm_for3d_ros.nodes.parameters import LATCHED, ParameterError
@@ -30,9 +30,8 @@ from mllm_for3d_ros.nodes.timers import steady_timer
 from mllm_for3d_ros.nodes.watchdog import Watchdog
 from mllm_for3d_ros.nodes.worker import Worker
 from mllm_for3d_ros.scene.map_file import MapFolder
-from mllm_for3d_ros.scene.steady_records import steady
 from mllm_for3d_ros.scene.voxel_map import VoxelMap, warm_up
-from mllm_for3d_ros.scene.voxel_rows import RECORD, voxels_within
+from mllm_for3d_ros.scene.voxel_rows import voxels_within
 
 
 class MappingNode(ManagedNode):
@@ -70,7 +69,7 @@ class MappingNode(ManagedNode):
         )
         self._output = self.create_publisher(PointCloud2, "~/map/points", LATCHED)
         self._published: tuple[int, str] | None = None
-        self._said = np.zeros(0, RECORD)
+        self._messages = MapMessages(self._map)
         self._mapper: Mapper | None = None
         self._fusing = threading.Lock()
         services = MapServices(self, self._map, MapFolder(folder), self._replacing)
@@ -142,12 +141,9 @@ class MappingNode(ManagedNode):
         """Publish the map; runs in a thread of its own."""
         assert self._mapper is not None
         with self._mapper.stages.measure("snapshot"):
-            records, newest, version, epoch = self._map.records()
-            if self._published is not None and self._published[1] == epoch:
-                steady(records, self._said, self._map.voxel_size)
-            self._said = records
+            message, version, epoch = self._messages.make()
         with self._mapper.stages.measure("publish"):
-            self._output.publish(records_message(records, self._map.frame_id, newest))
+            self._output.publish(message)
         self._published = version, epoch
 
     def _publishing_failed(self, error: Exception) -> None:

@@ -15,6 +15,7 @@ _LEAST_VOXELS = 1 << 14
 RECORD = np.dtype([(name, "<u4" if name == "epoch" else "<f4") for name in storage.MAP_FIELDS])
 """Of a voxel in a map message."""
 _SUMS = storage.WEIGHT + 1
+_SPARE = 16  # part of the records that there is room for besides, so that a map that grows may use them again
 
 
 class MapDataError(MLLMFor3DError):
@@ -94,12 +95,21 @@ class VoxelRows:
         storage.export(self.rows, self.words, n, voxel_size, points, colors, normals, weights, stamps)
         return points, colors, normals, weights, stamps
 
-    def records(self, voxel_size: float, epoch: int) -> np.ndarray:
-        """[count] records of a map message, with the fields ``voxel_storage.MAP_FIELDS``."""
-        out = np.empty((self.count, len(storage.MAP_FIELDS)), dtype=np.float32)
-        newest, bits = self.newest_stamp, out.view(np.uint32)
+    def records(self, voxel_size: float, epoch: int, room: np.ndarray | None = None) -> np.ndarray:
+        """[count] records of a map message, with the fields ``voxel_storage.MAP_FIELDS``.
+
+        Args:
+            voxel_size: edge of a voxel in m.
+            epoch: 32 bits.
+            room: [R] records; the result is the beginning of them, or where they are too few of new ones.
+        """
+        if room is None or len(room) < self.count:
+            room = np.empty(self.count + self.count // _SPARE, RECORD)
+        records = room[: self.count]
+        out, newest = records.view(np.float32).reshape(self.count, len(storage.MAP_FIELDS)), self.newest_stamp
+        bits = out.view(np.uint32)
         storage.pack(self.rows, self.words, self.count, voxel_size, newest, np.uint32(epoch), out, bits)
-        return out.view(RECORD).reshape(-1)
+        return records
 
     def arrays(self) -> dict[str, np.ndarray]:
         """A copy of all voxels: keys [N] int64, sums [N, 10] float32, stamps [N] int64 ns."""
