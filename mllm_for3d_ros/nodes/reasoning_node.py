@@ -19,6 +19,7 @@ from mllm_for3d_ros.nodes.answer_outputs import AnswerOutputs
 from mllm_for3d_ros.nodes.answers import Answer, AnswerMaker, Engine, StudentEngine, Thresholds
 from mllm_for3d_ros.nodes.conversion import stamp_ns
 from mllm_for3d_ros.nodes.diagnostics import Part
+from mllm_for3d_ros.nodes.freed_memory import give_back_model
 from mllm_for3d_ros.nodes.instruction_desk import DeskFull, Request
 from mllm_for3d_ros.nodes.key_views import KeyViews
 from mllm_for3d_ros.nodes.lifted_engine import LiftedEngine
@@ -29,7 +30,6 @@ from mllm_for3d_ros.nodes.model import (
     AnswererFactory,
     ModelChoice,
     TeacherFactory,
-    free_memory,
     gpu_memory_mib,
     load_answerer,
     teacher_loader,
@@ -128,7 +128,7 @@ class ReasoningNode(ManagedNode):
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Undo ``activate``; the model's memory is free then."""
         done = super().on_deactivate(state)
-        free_memory()
+        give_back_model()
         return done
 
     def _lifted_loop(self, scope: ExitStack, keeper: MapKeeper, watchdog: Watchdog) -> AnswerLoop | None:
