@@ -12,12 +12,12 @@ import sys
 from collections.abc import Callable
 from functools import cache
 
-GIVE_BACK_S = 10.0
-"""How often nodes do so: a few milliseconds, and what is needed again comes fresh from the system."""
-
 
 def give_back_freed() -> None:
-    """Give memory that is free back to the system, where the C library can (glibc)."""
+    """Give memory that is free back to the system, where the C library can (glibc).
+
+    It takes milliseconds, and what is needed again comes fresh from the system, which is slow: for rare occasions.
+    """
     _trim()()
 
 

@@ -40,8 +40,9 @@ class MapMessages:
         assert records.base is not None
         self._room = records.base
         message = self._message
-        if epoch == self._epoch:
-            steady(records, np.frombuffer(message.data, RECORD), self._voxels.voxel_size)
+        before = np.frombuffer(message.data, RECORD) if epoch == self._epoch else records[:0]
+        steady(records, before, self._voxels.voxel_size)
+        del before  # or the message's data could not change their size
         self._epoch = epoch
         fill_bytes(message.data, records)
         message.header = header_message(self._voxels.frame_id, newest)
