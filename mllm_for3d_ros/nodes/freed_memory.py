@@ -12,12 +12,12 @@ import sys
 from collections.abc import Callable
 from functools import cache
 
+GIVE_BACK_S = 30.0
+"""How often nodes do so: it takes milliseconds, and what is needed again comes fresh from the system, which is slow."""
+
 
 def give_back_freed() -> None:
-    """Give memory that is free back to the system, where the C library can (glibc).
-
-    It takes milliseconds, and what is needed again comes fresh from the system, which is slow: for rare occasions.
-    """
+    """Give memory that is free back to the system, where the C library can (glibc)."""
     _trim()()
 
 

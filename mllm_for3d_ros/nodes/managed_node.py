@@ -10,8 +10,10 @@ from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackRet
 from rclpy.node import Node
 
 from mllm_for3d_ros.nodes.diagnostics import Diagnostics, Part, memory_mib
+from mllm_for3d_ros.nodes.freed_memory import GIVE_BACK_S, give_back_freed
 from mllm_for3d_ros.nodes.parameters import Change, Parameter, Parameters
 from mllm_for3d_ros.nodes.speaker import Speaker, describe
+from mllm_for3d_ros.nodes.timers import steady_timer
 
 COMMON_PARAMETERS = (
     Parameter("autostart", True, "Configure and activate at start, without a lifecycle manager", change=Change.NEVER),
@@ -49,6 +51,7 @@ class ManagedNode(LifecycleNode):
         self.speaker = Speaker(self.get_logger().warning, self.parameters["warn_period"])
         self.add_post_set_parameters_callback(lambda changes: self.parameters_changed({c.name for c in changes}))
         self._diagnostics = Diagnostics(self, self._all_figures, self._all_problems, self._all_parts)
+        steady_timer(self, GIVE_BACK_S, give_back_freed)
 
     def configure(self, scope: ExitStack) -> None:
         """Make what lives until cleanup."""

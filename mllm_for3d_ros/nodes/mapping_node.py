@@ -13,7 +13,6 @@ from sensor_msgs.msg import PointCloud2
 
 from mllm_for3d_ros.nodes import mapping_parameters
 from mllm_for3d_ros.nodes.diagnostics import Part
-from mllm_for3d_ros.nodes.freed_memory import give_back_freed
 from mllm_for3d_ros.nodes.image_inputs import ImageInputs
 from mllm_for3d_ros.nodes.inputs.continuity import Continuity, Limits
 from mllm_for3d_ros.nodes.inputs.frame_reader import Robot
@@ -33,9 +32,6 @@ from mllm_for3d_ros.nodes.worker import Worker
 from mllm_for3d_ros.scene.map_file import MapFolder
 from mllm_for3d_ros.scene.voxel_map import VoxelMap, warm_up
 from mllm_for3d_ros.scene.voxel_rows import voxels_within
-
-_BURST, _BURST_OVER_S = 4, 5.0
-"""So many pairs of images that wait at a time are a burst; every so many s it is seen whether one is over."""
 
 
 class MappingNode(ManagedNode):
@@ -91,7 +87,6 @@ class MappingNode(ManagedNode):
         for part in (self._publishing, self._fusion, self._inputs):  # ended from the last one on
             scope.callback(part.close)
         steady_timer(self, 1.0 / p["publish_rate_hz"], self._publish_if_heard)
-        steady_timer(self, _BURST_OVER_S, self._give_back_burst)
         self.get_logger().info(
             f"active: voxels of {self._map.voxel_size} m in frame {self._map.frame_id!r}, "
             + ", ".join(f"{entry.name} from {entry.topic}" for entry in self._watchdog.inputs)
@@ -150,11 +145,6 @@ class MappingNode(ManagedNode):
         with self._mapper.stages.measure("publish"):
             self._output.publish(message)
         self._published = version, epoch
-
-    def _give_back_burst(self) -> None:
-        """Give back the memory of images that had to wait for each other, once none waits any more."""
-        if not self._fusion.backlog and self._fusion.longest() >= _BURST:
-            give_back_freed()
 
     def _publishing_failed(self, error: Exception) -> None:
         self.speaker.error("publish", error)

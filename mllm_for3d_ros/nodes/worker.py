@@ -34,7 +34,6 @@ class Worker(Generic[Item]):
         self._busy = False
         self._dropped = 0
         self._done = 0
-        self._longest = 0
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
@@ -54,12 +53,6 @@ class Worker(Generic[Item]):
         with self._changed:
             return len(self._items) + self._busy
 
-    def longest(self) -> int:
-        """The most items that waited at a time since this was last asked, or wait now."""
-        with self._changed:
-            longest, self._longest = self._longest, len(self._items)
-            return longest
-
     @property
     def closed(self) -> bool:
         """Whether the worker was told to stop; long waits inside ``work`` should look at it."""
@@ -73,7 +66,6 @@ class Worker(Generic[Item]):
                 self._items.popleft()
                 self._dropped += 1
             self._items.append(item)
-            self._longest = max(self._longest, len(self._items))
             self._changed.notify()
             return not full
 

@@ -15,9 +15,6 @@ from mllm_for3d_ros.student.grids import GridTree
 from mllm_for3d_ros.student.pieces import TILE_LEVEL, Pieces
 from mllm_for3d_ros.types import SceneCloud
 
-Compute = Callable[[], tuple[np.ndarray, torch.Tensor]]
-"""Gives voxels [n] int64, rising, and their embeddings [n, 64]; reads no grids."""
-
 
 class Computation(Protocol):
     """A network at work on one map."""
@@ -26,8 +23,8 @@ class Computation(Protocol):
     def levels(self) -> int:
         """Number of levels, the cells among them, that it needs of the grids."""
 
-    def plan(self, cells: Cells, tree: GridTree, changed: np.ndarray) -> Compute:
-        """Find what the ``changed`` [K] int64 cells bear on; the result computes it."""
+    def compute(self, cells: Cells, tree: GridTree, changed: np.ndarray) -> tuple[np.ndarray, torch.Tensor]:
+        """Voxels [n] int64, rising, that the ``changed`` [K] int64 cells bear on, and their embeddings [n, 64]."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +64,7 @@ class SceneMemory:
         self._tree.update(self.cells.table, self.cells.kept, change.voxels)
         with ThreadPoolExecutor(1, "pieces") as pool:  # what it runs lets go of the interpreter lock
             segmented = self._start_segmenting(pool, change.voxels)
-            voxels, embeddings = self._computation.plan(self.cells, self._tree, change.voxels)()
+            voxels, embeddings = self._computation.compute(self.cells, self._tree, change.voxels)
             return Encoded(voxels, embeddings, change, segmented())
 
     def _start_segmenting(self, pool: Executor, changed: np.ndarray) -> Callable[[], np.ndarray]:

@@ -10,7 +10,6 @@ from mllm_for3d_ros.student.cells import Cells
 from mllm_for3d_ros.student.embedding import embed_voxels
 from mllm_for3d_ros.student.grids import GridTree
 from mllm_for3d_ros.student.key_table import unpack
-from mllm_for3d_ros.student.memory import Compute
 from mllm_for3d_ros.student.network import StudentNetwork
 from mllm_for3d_ros.student.sparse import folded
 
@@ -29,10 +28,10 @@ class WholeNetwork:
     def __init__(self, network: StudentNetwork, device: str = "cpu", passes: int = 1) -> None:
         self._network, self._device, self._passes = folded(network), device, passes
 
-    def plan(self, cells: Cells, tree: GridTree, changed: np.ndarray) -> Compute:
+    def compute(self, cells: Cells, tree: GridTree, changed: np.ndarray) -> tuple[np.ndarray, torch.Tensor]:
         """See ``memory.Computation``."""
         voxels = np.flatnonzero(cells.kept[: len(cells)])
         if not len(changed) or not len(voxels):
-            return lambda: (np.zeros(0, np.int64), torch.zeros((0, TOKEN_DIM), device=self._device))
+            return np.zeros(0, np.int64), torch.zeros((0, TOKEN_DIM), device=self._device)
         coords, inputs = unpack(cells.table.keys[voxels]), cells.inputs(voxels)
-        return lambda: (voxels, embed_voxels(self._network, coords, inputs, self._device, self._passes))
+        return voxels, embed_voxels(self._network, coords, inputs, self._device, self._passes)

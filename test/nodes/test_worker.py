@@ -48,18 +48,6 @@ def test_a_long_queue_keeps_order_and_counts() -> None:
     assert bench.seen == list(range(20)) and bench.worker.dropped == 0
 
 
-def test_how_many_waited_at_most_is_told_once() -> None:
-    bench = Bench(5)
-    for item in range(4):
-        bench.worker.offer(item)
-    assert bench.begun.acquire(timeout=20)
-    bench.finish(3)
-    assert bench.worker.longest() in (3, 4)  # the first may have been taken before the second came
-    assert bench.worker.longest() == 0
-    bench.go.release()
-    bench.worker.close()
-
-
 def test_an_exception_is_told_and_the_thread_goes_on() -> None:
     bench = Bench(5)
     bench.worker.offer(-1)

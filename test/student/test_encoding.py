@@ -162,7 +162,7 @@ def test_a_failed_update_is_not_gone_on_from(monkeypatch):
     first = encoder.encode(world.cloud())
     world.sheet(CORNERS[4])
     with monkeypatch.context() as patch:
-        patch.setattr(IncrementalNetwork, "plan", lambda *_: 1 / 0)
+        patch.setattr(IncrementalNetwork, "compute", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             encoder.encode(world.cloud(), first)
     assert_alike(encoder.encode(world.cloud(), first), encoder.encode(world.cloud()))
