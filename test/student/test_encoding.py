@@ -9,6 +9,7 @@ from changing_map import ChangingMap, lively_network
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mllm_for3d_ros.student import incremental
 from mllm_for3d_ros.student.embedding import embed_voxels
 from mllm_for3d_ros.student.encoding import SceneEncoder, differing
 from mllm_for3d_ros.student.incremental import IncrementalNetwork
@@ -89,6 +90,27 @@ def test_all_passes_are_the_network_on_turned_scenes(passes):
     voxels, scene = voxelise(cloud), ENCODERS[passes].encode(cloud)
     expected = embed_voxels(NETWORK, voxels.coords, voxels.inputs, passes=passes)
     torch.testing.assert_close(scene.embeddings.joined()[scene.voxels], expected, atol=1e-4, rtol=0)
+
+
+def test_what_went_unnoticed_does_not_add_up():
+    world, encoder, rng = start(), ENCODERS[1], np.random.default_rng(0)
+    scene = encoder.encode(world.cloud())
+    for _ in range(60):
+        world.add(tuple(rng.integers(-5, 5, 3).tolist()))
+        scene = encoder.encode(world.cloud(), scene)
+    assert_alike(scene, encoder.encode(world.cloud()))
+
+
+def test_where_a_change_fades_nothing_is_computed(monkeypatch):
+    def computed(unnoticed: float) -> int:
+        monkeypatch.setattr(incremental, "UNNOTICED", unnoticed)
+        world, encoder = start(), SceneEncoder(NETWORK)
+        scene = encoder.encode(world.cloud())
+        world.add((3, 3, 0), weight=1.0)
+        after = encoder.encode(world.cloud(), scene)
+        return int((at_rows(after)[: len(scene.rows)] != at_rows(scene)).any(1).sum())
+
+    assert 0 < computed(1e-3) < computed(0.0)
 
 
 def test_rows_named_as_changed_need_no_comparison():
