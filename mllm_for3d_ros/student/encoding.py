@@ -104,7 +104,7 @@ class SceneEncoder:
     ) -> EncodedScene:
         """Encode ``cloud``, at the cost of what changed since ``previous`` if that is given.
 
-        The result is that of encoding ``cloud`` alone, up to float rounding. A map of another epoch, frame or
+        The result is that of encoding ``cloud`` alone, within 1e-4 (``incremental``). A map of another epoch, frame or
         voxel size is encoded anew.
 
         Args:
