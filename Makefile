@@ -13,6 +13,7 @@ LOCK_PYTHONS ?= python3.10 python3.11 python3.12 python3.13
 BIN := .venv/bin
 ROS_ENV := source tools/ros_env.sh
 RUN := env PYTHONUNBUFFERED=1
+WORKERS := -n 2 --dist loadgroup
 
 help: ## list the targets (default)
 	@printf 'Say what you need, get its 3D mask in the map frame.\n\n'
@@ -27,10 +28,10 @@ demo: setup ## the whole path on a synthetic room; SEED=10003 for another one
 	@$(ROS_ENV) && $(RUN) $(BIN)/mllm-for3d demo --seed $(SEED)
 
 test: lint ## lint, then the fast tests; PYTEST_ARGS="-k scene" for some of them
-	@$(ROS_ENV) && $(RUN) $(BIN)/python -m pytest -q -m "not slow" $(PYTEST_ARGS)
+	@$(ROS_ENV) && $(RUN) $(BIN)/python -m pytest -q $(WORKERS) -m "not slow" $(PYTEST_ARGS)
 
 test-all: lint ## lint, then every test, the slow ones too
-	@$(ROS_ENV) && $(RUN) $(BIN)/python -m pytest -q $(PYTEST_ARGS)
+	@$(ROS_ENV) && $(RUN) $(BIN)/python -m pytest -q $(WORKERS) $(PYTEST_ARGS)
 
 lint: setup ## ruff (lint and format) and mypy
 	@$(BIN)/ruff check .
