@@ -5,6 +5,8 @@ from __future__ import annotations
 from mllm_for3d_ros.errors import MLLMFor3DError
 
 TEACHER = range(5000)
+JUDGE = range(2600, 5000)
+"""Of the teacher's, for judges: rooms in whose views the teacher was not trained, if it has no more than 2600."""
 STUDENT = range(5000, 10000)
 VALIDATION = range(10000, 11000)
 

@@ -22,17 +22,19 @@ from mllm_for3d_ros.evaluation.text_benchmark import text_accuracy
 from mllm_for3d_ros.evaluation.twin_scenes import make_twin_scene
 from mllm_for3d_ros.language.sentence_encoder import ADAPTER_HASH, SentenceEncoder, copy_adapter
 from mllm_for3d_ros.rooms.instructions import bank
-from mllm_for3d_ros.rooms.phrase_bank import phrase_tensors
+from mllm_for3d_ros.rooms.phrase_bank import concepts_of, phrase_tensors
 from mllm_for3d_ros.rooms.views import ROOMS_PER_SHARD, load_shards, render_shard
 from mllm_for3d_ros.rooms.vocabulary import CLASS_NAMES
 from mllm_for3d_ros.seeds import STUDENT, TEACHER, check_seeds
 from mllm_for3d_ros.student.calibration import calibrate
 from mllm_for3d_ros.student.fitting import HELD_OUT, Place, fit, split
+from mllm_for3d_ros.student.judge import FILE as JUDGE_FILE
+from mllm_for3d_ros.student.judge import Judge
 from mllm_for3d_ros.student.network import StudentNetwork
 from mllm_for3d_ros.student.prediction import CHECKPOINT as STUDENT_FILE
 from mllm_for3d_ros.student.rivalry import settled
 from mllm_for3d_ros.student.scene_files import SceneFiles
-from mllm_for3d_ros.student.scene_store import FRAMES, make_scene
+from mllm_for3d_ros.student.scene_store import FRAMES, TrainingScene, make_scene
 from mllm_for3d_ros.student.self_training import SecondOpinion
 from mllm_for3d_ros.student.settings import StudentSettings
 from mllm_for3d_ros.teachers.compact.network import PixelEmbedder
@@ -116,13 +118,13 @@ def make_scenes(work: Path, models: Path, rooms: int, workers: int, labels: str 
 def refine_scenes(work: Path, start: Path, workers: int) -> None:
     """Mix the answers of the student in ``start`` into the labels of ``work``/scenes, into ``work``/scenes_refined.
 
-    Scenes that exist are kept.
+    Where ``work`` has a judge, it says what is there. Scenes that exist are kept.
     """
     folder = work / SCENE_FOLDERS[REFINED]
     folder.mkdir(parents=True, exist_ok=True)
     paths = _scene_paths(work, PSEUDO)
     with ProcessPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-        jobs = [pool.submit(_refine, path, folder, start / STUDENT_FILE) for path in paths]
+        jobs = [pool.submit(_refine, path, folder, start / STUDENT_FILE, work / JUDGE_FILE) for path in paths]
         for job in tqdm(jobs, desc="refining", unit="scene"):
             job.result()
 
@@ -155,7 +157,7 @@ def train_student(
         _card("student", settings, start / STUDENT_FILE if start else None, _asked(labels))
         | {
             "data": f"{fitted.scenes} Rooms recordings of {FRAMES} frames from seed {STUDENT.start} on",
-            "labels": _labels_said(labels, models),
+            "labels": _labels_said(labels, models, work),
             **said,
             "thresholds": fitted.thresholds,
             _figures_field(labels): fitted.figures,
@@ -202,9 +204,14 @@ def _labelling_teacher(checkpoint: Path) -> CompactTeacher:
 def _scene(seed: int, folder: Path, checkpoint: Path) -> None:
     path = folder / f"scene_{seed:05d}.npz"
     if not path.exists():
-        scene = make_scene(seed, _labelling_teacher(checkpoint), bank("train"))
-        meant = np.array([bank("train")[row].class_name or "" for row in scene.phrases])
-        settled(scene, meant[:, None] == meant).save(path)
+        settled_scene(seed, checkpoint).save(path)
+
+
+def settled_scene(seed: int, checkpoint: Path) -> TrainingScene:
+    """Room ``seed`` with the answers of the teacher in ``checkpoint`` as labels, their claims settled."""
+    scene = make_scene(seed, _labelling_teacher(checkpoint), bank("train"))
+    meant = np.array([bank("train")[row].class_name or "" for row in scene.phrases])
+    return settled(scene, meant[:, None] == meant)
 
 
 def _twin_scene(seed: int, folder: Path, twins_of: Path) -> None:
@@ -214,16 +221,24 @@ def _twin_scene(seed: int, folder: Path, twins_of: Path) -> None:
 
 
 @cache
-def _second_opinion(checkpoint: Path) -> SecondOpinion:
-    """One student a process."""
+def second_opinion(checkpoint: Path) -> SecondOpinion:
+    """The student in ``checkpoint``, one a process."""
     return SecondOpinion.load(checkpoint)
 
 
-def _refine(path: Path, folder: Path, checkpoint: Path) -> None:
+@cache
+def _judge(path: Path) -> Judge | None:
+    """The judge of ``train judge``, one a process; None where there is none."""
+    return Judge.load(path) if path.exists() else None
+
+
+def _refine(path: Path, folder: Path, checkpoint: Path, judge: Path) -> None:
     target = folder / path.name
     if not target.exists():
-        texts = [phrase.text for phrase in bank("train")]
-        _second_opinion(checkpoint).refined(SceneFiles([path], texts)[0]).save(target)
+        scene = SceneFiles([path], [phrase.text for phrase in bank("train")])[0]
+        assert scene.texts is not None
+        concepts = concepts_of(str(text) for text in scene.texts)
+        second_opinion(checkpoint).refined(scene, _judge(judge), concepts).save(target)
 
 
 def _asked(labels: str) -> str:
@@ -231,11 +246,13 @@ def _asked(labels: str) -> str:
     return "" if labels == PSEUDO else f" --labels {labels}"
 
 
-def _labels_said(labels: str, models: Path) -> str:
+def _labels_said(labels: str, models: Path, work: Path) -> str:
     if labels == TRUTH:
         return "supervised by 3D ground truth: for comparison only"
     teacher_card = read_card(models / TEACHER_FILE)
     mixed = ", mixed with the answers of a student trained on them" if labels == REFINED else ""
+    if labels == REFINED and (work / JUDGE_FILE).exists():
+        mixed += f", presence by judge {read_card(work / JUDGE_FILE)['sha256'][:16]}"
     return f"pseudo-labels lifted from teacher {teacher_card['sha256'][:16]}{mixed}; no 3D annotation"
 
 

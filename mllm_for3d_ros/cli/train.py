@@ -9,7 +9,7 @@ from mllm_for3d_ros.cli.arguments import positive_int
 
 HELP = "train a student from label stores as a configuration says, or the shipped models on Rooms, stage by stage"
 
-STAGES = ("text", "views", "teacher", "scenes", "student", "refine", "put-text", "thresholds")
+STAGES = ("text", "views", "teacher", "scenes", "student", "judge", "refine", "put-text", "thresholds")
 _EPILOG = """CONFIG: a YAML or TOML file; config/student.yaml shows every field with its default, see docs/training.md.
 On several GPUs, CPUs or machines: torchrun --nproc-per-node N -m mllm_for3d_ros.cli.main train CONFIG
 
@@ -19,7 +19,9 @@ stages of the shipped models, each goes on where it was interrupted:
   teacher  the compact teacher on those views
   scenes   record rooms 5000.. (student seeds), and lift the teacher's answers to pseudo-labels
   student  the sparse 3D student on those scenes
-  refine   mix the answers of the student in --start into the pseudo-labels, for a second student
+  judge    label more rooms with 2D masks (teacher seeds), and learn from them how to tell what is there
+  refine   mix the answers of the student in --start into the pseudo-labels, for a second student; what is there says
+           the judge, where WORK has one
   put-text put a text side trained on its own into finished models: from --start into --models
   thresholds set the thresholds of the student in --models anew, on the scenes kept out of its training
 
@@ -40,7 +42,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--work", type=Path, default=Path("work"), help="folder of data and checkpoints (default: work)"
     )
     stages.add_argument("--models", type=Path, default=None, help="folder for finished models (default: WORK/models)")
-    stages.add_argument("--rooms", type=positive_int, default=None, help="number of rooms (views: 2000, scenes: 320)")
+    stages.add_argument(
+        "--rooms", type=positive_int, default=None, help="number of rooms (views: 2000, scenes: 320, judge: 180)"
+    )
     stages.add_argument(
         "--steps", type=positive_int, default=None, help="training steps (text: 550, teacher: 4200, student: 2000)"
     )
@@ -93,6 +97,11 @@ def _run_stage(args: argparse.Namespace) -> None:
         training.train_teacher(args.work, models, args.steps or 4200, args.seed, args.start)
     elif args.what == "scenes":
         training.make_scenes(args.work, models, args.rooms or 320, args.workers, args.labels)
+    elif args.what == "judge":
+        from mllm_for3d_ros.judge_training import ROOMS, train_judge
+
+        rooms = args.rooms or ROOMS
+        print(train_judge(args.work, models, args.start or models, rooms, args.workers, args.seed))
     elif args.what == "refine":
         training.refine_scenes(args.work, args.start or models, args.workers)
     elif args.what == "thresholds":

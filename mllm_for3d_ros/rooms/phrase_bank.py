@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+import numpy as np
+
 from mllm_for3d_ros.language.phrase_tokens import PhraseTensors, encode_phrases
 from mllm_for3d_ros.language.sentence_encoder import SentenceEncoder
 from mllm_for3d_ros.rooms.composed_phrases import composed_phrases
@@ -17,6 +21,12 @@ def phrases_of(split: Split) -> tuple[Phrase, ...]:
 def class_indices(phrases: tuple[Phrase, ...]) -> list[int]:
     """Index of the class that each of ``phrases`` asks for, the number of classes for a thing outside."""
     return [len(CLASS_NAMES) if p.class_name is None else CLASS_NAMES.index(p.class_name) for p in phrases]
+
+
+def concepts_of(texts: Iterable[str]) -> np.ndarray:
+    """[Q] int64 ``class_indices`` of phrases of the training bank by their texts."""
+    found = {phrase.text: index for phrase, index in zip(bank("train"), class_indices(bank("train")), strict=True)}
+    return np.array([found[text] for text in texts], np.int64)
 
 
 def phrase_tensors(split: Split, encoder: SentenceEncoder) -> PhraseTensors:

@@ -17,6 +17,7 @@ from mllm_for3d_ros.rooms.path import random_views
 from mllm_for3d_ros.rooms.recording import rooms_camera
 from mllm_for3d_ros.rooms.render import Renderer
 from mllm_for3d_ros.rooms.room import Room, make_room
+from mllm_for3d_ros.rooms.vocabulary import CLASS_NAMES
 
 ROOMS_PER_SHARD = 25
 NO_CLASS = 255
@@ -28,6 +29,13 @@ def class_image(room: Room, instance: np.ndarray) -> np.ndarray:
     for thing in room.labelled:
         table[thing.instance_id] = thing.class_index
     return table[instance]
+
+
+def shown_pixels(room: Room, instances: Sequence[np.ndarray]) -> np.ndarray:
+    """[C] int64 pixels of each class of ``CLASS_NAMES`` in the instance images [H, W] of some views together."""
+    counts = [np.bincount(class_image(room, one).ravel(), minlength=NO_CLASS + 1) for one in instances]
+    total: np.ndarray = np.sum(counts, axis=0)[: len(CLASS_NAMES)]
+    return total
 
 
 @dataclass(frozen=True)

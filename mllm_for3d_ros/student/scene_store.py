@@ -27,7 +27,8 @@ from mllm_for3d_ros.types import Frame, PseudoLabel
 
 UNSEEN = 255
 LABEL_SCALE, CONFIDENCE_SCALE = 254, 255
-FRAMES, _VIEW_STEP = 48, 2
+FRAMES, VIEW_STEP = 48, 2
+"""Images of a recording, and of how many of them one is shown to the teacher."""
 _OUTSIDE_PHRASES = 5
 
 
@@ -113,7 +114,7 @@ def record_room(seed: int, bank: tuple[Phrase, ...]) -> RecordedRoom:
 def make_scene(seed: int, teacher: CompactTeacher, bank: tuple[Phrase, ...]) -> TrainingScene:
     """Record room ``seed`` and label it with the teacher's lifted answers."""
     room = record_room(seed, bank)
-    voxels, views = room.voxels, room.frames[::_VIEW_STEP]
+    voxels, views = room.voxels, room.frames[::VIEW_STEP]
     scene = prepare_scene(voxels.points, voxels.normals, voxels.colors, views)
     texts, settings = [bank[row].text for row in room.phrases], LiftSettings(views=len(views))
     lifted = [one.label for one in label_scene(scene, views, teacher, texts, settings)]

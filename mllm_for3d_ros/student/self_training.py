@@ -15,6 +15,8 @@ import torch
 
 from mllm_for3d_ros.language.sentence_encoder import SentenceEncoder
 from mllm_for3d_ros.student.calibration import STRONGEST, predict
+from mllm_for3d_ros.student.evidence import Opinion, evidence
+from mllm_for3d_ros.student.judge import Judge
 from mllm_for3d_ros.student.mask_level import mask_level
 from mllm_for3d_ros.student.network import StudentNetwork
 from mllm_for3d_ros.student.pieces import Smoothing, pieces_of
@@ -49,18 +51,46 @@ class SecondOpinion:
         encoder = SentenceEncoder.of_checkpoint(checkpoint, card)
         return cls(network, encoder, float(card["thresholds"]["presence"]))
 
-    def refined(self, scene: TrainingScene) -> TrainingScene:
-        """``scene``, which has texts, with the student's answers mixed into its labels; see ``refined``."""
+    def answers(self, scene: TrainingScene) -> Opinion:
+        """What the student says to the instructions of a scene, which has texts; presence is 1/2 at its threshold."""
         assert scene.texts is not None
         embeddings = torch.from_numpy(self._encoder.encode([str(text) for text in scene.texts]))
         asked = replace(scene, phrases=np.arange(len(scene.texts)))
         logits, presence = predict(self._network, asked, embeddings)
         smooth = Smoothing(pieces_of(scene.coords, scene.inputs))
         masks = np.stack([smooth(row) for row in logits.sigmoid().numpy()])
-        return refined(scene, masks, centred(presence, self._threshold))
+        return Opinion(masks, centred(presence, self._threshold))
+
+    def evidence(self, scene: TrainingScene, concepts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """What a judge reads of a scene, [Q, E], and the presence [Q] that it has when it is refined without one."""
+        return _evidence(scene, self.answers(scene), concepts)
+
+    def refined(
+        self, scene: TrainingScene, judge: Judge | None = None, concepts: np.ndarray | None = None
+    ) -> TrainingScene:
+        """``scene``, which has texts, with the student's answers mixed into its labels; see ``refined``.
+
+        With a ``judge`` it says what is there; ``concepts`` [Q] are those that the instructions mean.
+        """
+        own = self.answers(scene)
+        if judge is None or concepts is None:
+            return refined(scene, own)
+        read, mixed = _evidence(scene, own, concepts)
+        judged = judge.presence(read, concepts)
+        return refined(scene, own, np.where(np.isnan(judged), mixed, judged))
 
 
-def refined(scene: TrainingScene, probability: np.ndarray, presence: np.ndarray) -> TrainingScene:
+def _evidence(scene: TrainingScene, own: Opinion, concepts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    mixed = _opinion_of(refined(scene, own))
+    return evidence(scene, (_opinion_of(scene), own, mixed), concepts), mixed.presence
+
+
+def _opinion_of(scene: TrainingScene) -> Opinion:
+    labels = np.asarray(scene.labels)
+    return Opinion(np.where(labels == UNSEEN, 0, labels / LABEL_SCALE).astype(np.float32), np.asarray(scene.presence))
+
+
+def refined(scene: TrainingScene, own: Opinion, there: np.ndarray | None = None) -> TrainingScene:
     """``scene`` with labels and presence that are means of its own and of the student's.
 
     A refined label is 1/2 at the border of the mask, also of small things of which neither was ever sure. The
@@ -68,22 +98,22 @@ def refined(scene: TrainingScene, probability: np.ndarray, presence: np.ndarray)
 
     Args:
         scene: with Q instructions and M voxels.
-        probability: [Q, M] of the student's answers, 0..1.
-        presence: [Q] of the student's answers, 0..1, 1/2 at its threshold.
+        own: the student's answers.
+        there: [Q] 0..1 presence to take in place of the mean.
 
     Raises:
-        ValueError: ``probability`` or ``presence`` has another shape.
+        ValueError: ``own`` is of another number of instructions or voxels.
     """
     labels = np.asarray(scene.labels)
-    if probability.shape != labels.shape or presence.shape != labels.shape[:1]:
+    if own.claims.shape != labels.shape or own.presence.shape != labels.shape[:1]:
         raise ValueError(
-            f"the scene has labels {list(labels.shape)}, got answers {list(probability.shape)} "
-            f"with presence {list(presence.shape)}"
+            f"the scene has labels {list(labels.shape)}, got answers {list(own.claims.shape)} "
+            f"with presence {list(own.presence.shape)}"
         )
     known = labels != UNSEEN
     claims = np.where(known, labels / LABEL_SCALE, 0)
-    there = OWN_PRESENCE * presence + (1 - OWN_PRESENCE) * scene.presence
-    mixed = OWN_MASK * probability + (1 - OWN_MASK) * claims
+    there = OWN_PRESENCE * own.presence + (1 - OWN_PRESENCE) * scene.presence if there is None else there
+    mixed = OWN_MASK * own.claims + (1 - OWN_MASK) * claims
     mixed = np.where(known, mixed, 0)
     borders = np.array([mask_level(row, SHARE, STRONGEST) for row in mixed])
     masks = np.minimum(mixed / (2 * borders[:, None]), 1.0) * np.minimum(2 * there, 1.0)[:, None] ** 2
