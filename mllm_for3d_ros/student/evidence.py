@@ -66,10 +66,10 @@ def _near_peak(coords: np.ndarray, claim: np.ndarray) -> np.ndarray:
 
 
 def _form(points: np.ndarray, inputs: np.ndarray, share: np.ndarray) -> np.ndarray:
-    """Size, spread, extent and mean inputs [20] of points [n, 3] in m that make up ``share`` [n] each, of sum 1."""
+    """Size, spread, extent and mean inputs [17] of points [n, 3] in m that make up ``share`` [n] each, of sum 1."""
     chosen = share > 0
     if not chosen.any():
-        return np.zeros(12 + inputs.shape[1])
+        return np.zeros(9 + inputs.shape[1])
     offset = points - share @ points
     spread = (offset * share[:, None]).T @ offset
     across = np.linalg.eigvalsh(spread[:2, :2]).clip(0)

@@ -48,5 +48,5 @@ def test_opinions_stand_side_by_side_and_presence_leads() -> None:
 
 
 def test_nothing_claimed_is_read_all_the_same() -> None:
-    made, opinion = line(np.zeros(40))
-    assert np.isfinite(evidence(made, [opinion], np.array([0]))).all()
+    made, opinion = line(np.zeros(40), claim(0, 10, 0.9))
+    assert np.isfinite(evidence(made, [opinion], np.array([0, 1]))).all()
