@@ -13,7 +13,7 @@ LOCK_PYTHONS ?= python3.10 python3.11 python3.12 python3.13
 BIN := .venv/bin
 ROS_ENV := source tools/ros_env.sh
 RUN := env PYTHONUNBUFFERED=1
-WORKERS := -n 2 --dist loadgroup
+WORKERS := -n 2 --dist loadfile
 
 help: ## list the targets (default)
 	@printf 'Say what you need, get its 3D mask in the map frame.\n\n'

@@ -16,19 +16,6 @@ for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"):
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
 
-_OVER_DDS = {"nodes", "examples", "bench"}
-"""Folders whose tests start nodes: with several workers they go to one, so that the nodes have a core to themselves."""
-
-
-def pytest_collection_modifyitems(config, items):
-    """Keep tests with nodes together where pytest-xdist shares the tests out (``--dist loadgroup``)."""
-    if not config.pluginmanager.hasplugin("xdist"):
-        return
-    root = config.rootpath / "test"
-    for item in items:
-        if item.path.is_relative_to(root) and item.path.relative_to(root).parts[0] in _OVER_DDS:
-            item.add_marker(pytest.mark.xdist_group("nodes"))
-
 
 @pytest.fixture(scope="session")
 def encoder():

@@ -43,9 +43,9 @@ def test_a_map_that_stays_is_not_computed_again(monkeypatch):
     world, encoder = start(), SceneEncoder(network())
     scene = encoder.encode(world.cloud())
     computed = []
-    plan = WholeNetwork.plan
+    compute = WholeNetwork.compute
     monkeypatch.setattr(
-        WholeNetwork, "plan", lambda *arguments: lambda: computed.append(plan(*arguments)()) or computed[-1]
+        WholeNetwork, "compute", lambda *arguments: computed.append(compute(*arguments)) or computed[-1]
     )
     again = encoder.encode(world.cloud(), scene)
     assert [len(rows) for rows, _ in computed] == [0]
