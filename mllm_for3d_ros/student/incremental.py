@@ -141,8 +141,9 @@ class _Pass:
             self._compute(index, inputs, work, target)
             return work.rows
         rows = self._rows(work.rows)
-        result = self._compute(index, inputs, work, None)
-        noticed = torch.nonzero((result - target.index_select(0, rows)).abs_().amax(1) > UNNOTICED).squeeze(1)
+        result, before = self._compute(index, inputs, work, None), target.index_select(0, rows)
+        new = ~before.any(1)  # or silent until now
+        noticed = torch.nonzero(((result - before).abs_().amax(1) > UNNOTICED) | new).squeeze(1)
         target.index_copy_(0, rows[noticed], result[noticed])
         gone = work.gone
         if len(gone):

@@ -101,6 +101,18 @@ def test_what_went_unnoticed_does_not_add_up():
     assert_alike(scene, encoder.encode(world.cloud()))
 
 
+def test_a_new_voxel_is_noticed_though_every_layer_is_silent():
+    silent = lively_network()
+    for parameter in silent.unet.parameters():
+        parameter.zero_()
+    silent.unet.mask_head.bias += 1
+    world, encoder = start(), SceneEncoder(silent)
+    scene = encoder.encode(world.cloud())
+    world.add((300, 300, 0), weight=1.0)
+    after = encoder.encode(world.cloud(), scene)
+    torch.testing.assert_close(after.embeddings.joined()[after.voxels], torch.ones(len(after.voxels), 64))
+
+
 def test_where_a_change_fades_nothing_is_computed(monkeypatch):
     def computed(unnoticed: float) -> int:
         monkeypatch.setattr(incremental, "UNNOTICED", unnoticed)
