@@ -11,21 +11,19 @@ import torch
 from tqdm import tqdm
 
 from mllm_for3d_ros.checkpoint import read_card, save_checkpoint
+from mllm_for3d_ros.rooms.instructions import bank
 from mllm_for3d_ros.rooms.phrase_bank import concepts_of
-from mllm_for3d_ros.rooms.recording import RoomsRecording
-from mllm_for3d_ros.rooms.views import shown_pixels
+from mllm_for3d_ros.rooms.views import told_by
 from mllm_for3d_ros.rooms.vocabulary import CLASS_NAMES
 from mllm_for3d_ros.seeds import JUDGE, check_seeds
 from mllm_for3d_ros.student.judge import FILE, fit_judge
 from mllm_for3d_ros.student.prediction import CHECKPOINT as STUDENT_FILE
-from mllm_for3d_ros.student.scene_store import FRAMES, VIEW_STEP, TrainingScene
+from mllm_for3d_ros.student.scene_store import TrainingScene, record_room
 from mllm_for3d_ros.teachers.compact.teacher import CHECKPOINT as TEACHER_FILE
 from mllm_for3d_ros.training import second_opinion, settled_scene
 
 FOLDER = "judge_scenes"
 ROOMS = 180
-SHOWN = 300
-"""Pixels in all views of a room from which on a class is there; with fewer of them nobody can tell."""
 _HELD_OUT = 7
 """Every so manieth room tells how good a judge is that was fitted without them."""
 
@@ -44,7 +42,7 @@ def train_judge(work: Path, models: Path, start: Path, rooms: int, workers: int,
         jobs = [pool.submit(_read, room, folder, models / TEACHER_FILE, start / STUDENT_FILE) for room in seeds]
         found = [job.result() for job in tqdm(jobs, desc="labelling", unit="room")]
     figures = _figures(found, seed)
-    judge = fit_judge(*_joined(found), len(CLASS_NAMES), seed)
+    judge = fit_judge(*_joined(found), seed)
     card = {
         "kind": "judge",
         "date": datetime.date.today().isoformat(),
@@ -59,7 +57,8 @@ def train_judge(work: Path, models: Path, start: Path, rooms: int, workers: int,
 
 
 _Read = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
-"""Of the instructions of a room that are sure: evidence, concepts, whether they are there, presence as refined."""
+"""Of the instructions of a room that are sure: evidence [N, E], concepts [N, C] (see ``fit_judge``), whether they are
+there [N], presence as refined [N]."""
 
 
 def _joined(found: list[_Read]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -73,7 +72,7 @@ def _figures(found: list[_Read], seed: int) -> dict[str, float]:
     if not rest:
         return {}
     evidence, concepts, there = _joined(kept_out)
-    judged = fit_judge(*_joined(rest), len(CLASS_NAMES), seed).presence(evidence, concepts)
+    judged = fit_judge(*_joined(rest), seed).presence(evidence, concepts.argmax(1))
     refined = np.concatenate([one[3] for one in kept_out])
     return {"auc_refined": auc(refined, there), "auc_judged": auc(judged, there)}
 
@@ -91,15 +90,14 @@ def _read(seed: int, folder: Path, teacher: Path, student: Path) -> _Read:
     """Label room ``seed``, or take it as it lies in ``folder``, and read what a judge reads."""
     path, shown_path = folder / f"scene_{seed:05d}.npz", folder / f"shown_{seed:05d}.npy"
     if not (path.exists() and shown_path.exists()):
-        recording = RoomsRecording(seed, frames=FRAMES)
-        shown = shown_pixels(recording.room, recording.instances[::VIEW_STEP])
-        shown[[CLASS_NAMES.index(name) for name in recording.room.classes]] += 1  # there, if out of sight
-        np.save(shown_path, shown)
-        settled_scene(seed, teacher).save(path)
+        room = record_room(seed, bank("train"))
+        np.save(shown_path, room.shown)
+        settled_scene(room, teacher).save(path)
     scene, shown = TrainingScene.load(path), np.load(shown_path)
     assert scene.texts is not None
     concepts = concepts_of(str(text) for text in scene.texts)
     evidence, presence = second_opinion(student).evidence(scene, concepts)
-    pixels = np.append(shown, 1)[concepts]
-    sure = (pixels == 0) | (pixels >= SHOWN)
-    return evidence[sure], concepts[sure], pixels[sure] > 0, presence[sure]
+    told = np.append(told_by(shown), np.nan)[concepts]
+    sure = ~np.isnan(told)
+    meant = np.eye(len(CLASS_NAMES), dtype=np.float32)[concepts[sure]]
+    return evidence[sure], meant, told[sure] > 0, presence[sure]

@@ -34,7 +34,7 @@ from mllm_for3d_ros.student.network import StudentNetwork
 from mllm_for3d_ros.student.prediction import CHECKPOINT as STUDENT_FILE
 from mllm_for3d_ros.student.rivalry import settled
 from mllm_for3d_ros.student.scene_files import SceneFiles
-from mllm_for3d_ros.student.scene_store import FRAMES, TrainingScene, make_scene
+from mllm_for3d_ros.student.scene_store import FRAMES, RecordedRoom, TrainingScene, make_scene, record_room
 from mllm_for3d_ros.student.self_training import SecondOpinion
 from mllm_for3d_ros.student.settings import StudentSettings
 from mllm_for3d_ros.teachers.compact.network import PixelEmbedder
@@ -169,7 +169,8 @@ def train_student(
 def set_thresholds(work: Path, models: Path, labels: str = PSEUDO) -> dict[str, float]:
     """Set the thresholds of the student in ``models`` anew on the kept-out scenes of ``work``; returns its figures.
 
-    For a student whose text side was replaced: presence is then told from other attention.
+    For a student whose text side was replaced: presence is then told from other attention. The threshold of a judge of
+    presence stays: ``train presence`` sets it.
     """
     path = models / f"{STUDENT_NAMES[labels]}.safetensors"
     network, card = StudentNetwork.of_checkpoint(path)
@@ -177,6 +178,8 @@ def set_thresholds(work: Path, models: Path, labels: str = PSEUDO) -> dict[str, 
     scenes = SceneFiles(kept_out, [phrase.text for phrase in bank("train")])
     embeddings = torch.from_numpy(SentenceEncoder.of_checkpoint(path, card).encode(scenes.texts))
     thresholds, figures = calibrate(network.eval(), scenes, embeddings)
+    if network.judge is not None:
+        thresholds["presence"] = card["thresholds"]["presence"]
     save_checkpoint(path, network.state_dict(), card | {"thresholds": thresholds, _figures_field(labels): figures})
     return figures
 
@@ -204,12 +207,12 @@ def _labelling_teacher(checkpoint: Path) -> CompactTeacher:
 def _scene(seed: int, folder: Path, checkpoint: Path) -> None:
     path = folder / f"scene_{seed:05d}.npz"
     if not path.exists():
-        settled_scene(seed, checkpoint).save(path)
+        settled_scene(record_room(seed, bank("train")), checkpoint).save(path)
 
 
-def settled_scene(seed: int, checkpoint: Path) -> TrainingScene:
-    """Room ``seed`` with the answers of the teacher in ``checkpoint`` as labels, their claims settled."""
-    scene = make_scene(seed, _labelling_teacher(checkpoint), bank("train"))
+def settled_scene(room: RecordedRoom, checkpoint: Path) -> TrainingScene:
+    """``room`` with the answers of the teacher in ``checkpoint`` as labels, their claims settled."""
+    scene = make_scene(room, _labelling_teacher(checkpoint), bank("train"))
     meant = np.array([bank("train")[row].class_name or "" for row in scene.phrases])
     return settled(scene, meant[:, None] == meant)
 

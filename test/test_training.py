@@ -67,6 +67,13 @@ def test_all_stages_make_a_student_that_loads(tmp_path, encoder):
     judge = json.loads((tmp_path / "judge.json").read_text())
     assert "mixed with the answers of a student" in refined["labels"]
     assert refined["labels"].endswith(f"presence by judge {judge['sha256'][:16]}; no 3D annotation")
+    assert cli.main(["train", "presence", "--rooms", "3", *work]) == 0
+    told = json.loads((tmp_path / "models" / "student.json").read_text())
+    assert (
+        told["thresholds"]["mask_share"] == refined["thresholds"]["mask_share"]
+        and "no 3D label" in told["presence_data"]
+    )
+    assert Student.load(tmp_path / "models" / "student.safetensors", encoder=encoder).fingerprint != student.fingerprint
     truth = ["--labels", "truth", *work]
     assert cli.main(["train", "scenes", "--rooms", "16", *truth]) == 0
     assert cli.main(["train", "student", "--steps", "2", *truth]) == 0

@@ -9,7 +9,7 @@ from mllm_for3d_ros.cli.arguments import positive_int
 
 HELP = "train a student from label stores as a configuration says, or the shipped models on Rooms, stage by stage"
 
-STAGES = ("text", "views", "teacher", "scenes", "student", "judge", "refine", "put-text", "thresholds")
+STAGES = ("text", "views", "teacher", "scenes", "student", "judge", "refine", "presence", "put-text", "thresholds")
 _EPILOG = """CONFIG: a YAML or TOML file; config/student.yaml shows every field with its default, see docs/training.md.
 On several GPUs, CPUs or machines: torchrun --nproc-per-node N -m mllm_for3d_ros.cli.main train CONFIG
 
@@ -22,6 +22,8 @@ stages of the shipped models, each goes on where it was interrupted:
   judge    label more rooms with 2D masks (teacher seeds), and learn from them how to tell what is there
   refine   mix the answers of the student in --start into the pseudo-labels, for a second student; what is there says
            the judge, where WORK has one
+  presence record rooms with 2D masks (teacher seeds); which classes these show teaches the student in --models when to
+           say that something is not there
   put-text put a text side trained on its own into finished models: from --start into --models
   thresholds set the thresholds of the student in --models anew, on the scenes kept out of its training
 
@@ -29,6 +31,7 @@ examples:
   mllm-for3d train config/student.yaml
   for s in text views teacher scenes student; do mllm-for3d train $s --work work; done
   mllm-for3d train refine --start work/models && mllm-for3d train student --labels refined --start work/models
+  mllm-for3d train presence --work work
   mllm-for3d train scenes --labels truth && mllm-for3d train student --labels truth   # the supervised twin"""
 
 
@@ -43,7 +46,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     stages.add_argument("--models", type=Path, default=None, help="folder for finished models (default: WORK/models)")
     stages.add_argument(
-        "--rooms", type=positive_int, default=None, help="number of rooms (views: 2000, scenes: 320, judge: 180)"
+        "--rooms",
+        type=positive_int,
+        default=None,
+        help="number of rooms (views: 2000, scenes: 320, judge: 180, presence: 600)",
     )
     stages.add_argument(
         "--steps", type=positive_int, default=None, help="training steps (text: 550, teacher: 4200, student: 2000)"
@@ -102,6 +108,11 @@ def _run_stage(args: argparse.Namespace) -> None:
 
         rooms = args.rooms or ROOMS
         print(train_judge(args.work, models, args.start or models, rooms, args.workers, args.seed))
+    elif args.what == "presence":
+        from mllm_for3d_ros.presence_training import ROOMS as SHOWN_ROOMS
+        from mllm_for3d_ros.presence_training import train_presence
+
+        print(train_presence(args.work, models, args.rooms or SHOWN_ROOMS, args.workers, args.seed))
     elif args.what == "refine":
         training.refine_scenes(args.work, args.start or models, args.workers)
     elif args.what == "thresholds":

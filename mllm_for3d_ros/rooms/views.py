@@ -21,6 +21,8 @@ from mllm_for3d_ros.rooms.vocabulary import CLASS_NAMES
 
 ROOMS_PER_SHARD = 25
 NO_CLASS = 255
+SHOWN = 300
+"""Pixels in all views of a room from which on a class is there; with fewer of them nobody can tell."""
 
 
 def class_image(room: Room, instance: np.ndarray) -> np.ndarray:
@@ -32,10 +34,19 @@ def class_image(room: Room, instance: np.ndarray) -> np.ndarray:
 
 
 def shown_pixels(room: Room, instances: Sequence[np.ndarray]) -> np.ndarray:
-    """[C] int64 pixels of each class of ``CLASS_NAMES`` in the instance images [H, W] of some views together."""
+    """[C] int64 pixels of each class of ``CLASS_NAMES`` in the instance images [H, W] of some views together.
+
+    What the room has out of sight counts as one pixel more: it is not there for certain, and not absent either.
+    """
     counts = [np.bincount(class_image(room, one).ravel(), minlength=NO_CLASS + 1) for one in instances]
     total: np.ndarray = np.sum(counts, axis=0)[: len(CLASS_NAMES)]
+    total[[CLASS_NAMES.index(name) for name in room.classes]] += 1
     return total
+
+
+def told_by(shown: np.ndarray) -> np.ndarray:
+    """[C] float32 what ``shown_pixels`` [C] tell of each class: 1 it is there, 0 it is not, NaN nobody can tell."""
+    return np.where(shown >= SHOWN, 1, np.where(shown == 0, 0, np.nan)).astype(np.float32)
 
 
 @dataclass(frozen=True)

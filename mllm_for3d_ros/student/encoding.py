@@ -66,6 +66,18 @@ class EncodedScene(_Values):
         return np.flatnonzero((answering == np.arange(len(answering))) & (answering > 0))
 
     @cached_property
+    def inventory(self) -> torch.Tensor:
+        """[C] highest ``posterior`` of each concept in any voxel; there must be some."""
+        voxels = torch.from_numpy(self.voxels)
+        names, sizes = torch.unique_consecutive(voxels // PAGE, return_counts=True)
+        pages, parts = self.posterior.pages, voxels.split(sizes.tolist())
+        tops = [
+            pages[name].index_select(0, (rows - name * PAGE).to(pages[name].device)).amax(0)
+            for name, rows in zip(names.tolist(), parts, strict=True)
+        ]
+        return torch.stack(tops).amax(0)
+
+    @cached_property
     def rows(self) -> np.ndarray:
         """[N] int32 row of ``embeddings`` that answers for each map row, 0 for none."""
         return self._answering[self.cells.joined().numpy()] if len(self.cells) else np.zeros(0, np.int32)

@@ -1,13 +1,15 @@
-"""Whether what an instruction asks for is there at all, judged from what its labels look like in 3D.
+"""Whether what an instruction asks for is there at all, judged from numbers that speak for it or against.
 
-A 2D teacher takes a box for a suitcase in every view, and the agreement of the views says nothing against it. Size,
-height, form and what else is claimed of the place do, and how far they are to be trusted differs from concept to
-concept. A judge learns it where the teacher was trained: in rooms with 2D class masks, of which it needs no more than
-which classes any view shows. No 3D label is used.
+Of labels: a 2D teacher takes a box for a suitcase in every view, and the agreement of the views says nothing against
+it. Size, height, form and what else is claimed of the place do (``evidence``). Of a student's own answers: how much
+they must convince, and what the rest of the scene makes likely (``StudentNetwork.evidence``). How far each number is to
+be trusted differs from concept to concept. A judge learns it where the teacher was trained: in rooms with 2D class
+masks, of which it needs no more than which classes any view shows. No 3D label is used.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -39,15 +41,15 @@ class _Member(nn.Module):
     def forward(self, evidence: torch.Tensor, concepts: torch.Tensor) -> torch.Tensor:
         x = F.relu(self.first(self.drop(evidence)))
         x = F.relu(self.second(self.drop(x)))
-        return self.common(x).squeeze(1) + (self.own[concepts] * x).sum(1) + self.bias[concepts]
+        return self.common(x).squeeze(1) + (concepts @ self.own * x).sum(1) + concepts @ self.bias
 
 
 class Judge(nn.Module):
     """Tells presence from evidence.
 
     Args:
-        evidence: numbers that there are of an instruction, see ``evidence``.
-        concepts: of the vocabulary.
+        evidence: numbers that there are of an instruction.
+        concepts: that an instruction may mean.
     """
 
     def __init__(self, evidence: int, concepts: int) -> None:
@@ -64,41 +66,54 @@ class Judge(nn.Module):
             CheckpointError: the file is missing, damaged or no judge.
         """
         tensors, _ = load_checkpoint(path, "judge")
-        judge = cls(len(tensors["mean"]), len(tensors["members.0.bias"]))
+        judge = cls.shaped_like(tensors)
         fill_module(judge, tensors, "", path)
         return judge.eval()
 
+    @classmethod
+    def shaped_like(cls, tensors: Mapping[str, torch.Tensor], prefix: str = "") -> Judge:
+        """A judge that has learnt nothing, of the kind of that whose ``tensors`` have names with ``prefix``."""
+        return cls(len(tensors[f"{prefix}mean"]), len(tensors[f"{prefix}members.0.bias"]))
+
+    @property
+    def concepts(self) -> int:
+        """How many it knows."""
+        return len(self.members[0].bias)
+
+    def forward(self, evidence: torch.Tensor, concepts: torch.Tensor) -> torch.Tensor:
+        """Logits [N] that what has ``evidence`` [N, E] is there; ``concepts`` [N, C]: how far each concept is meant."""
+        read = self.read(evidence)
+        return torch.stack([member(read, concepts) for member in self.members]).mean(0)
+
     def presence(self, evidence: np.ndarray, concepts: np.ndarray) -> np.ndarray:
-        """[N] 0..1 of ``evidence`` [N, E] and ``concepts`` [N]; NaN where the concept is none of the vocabulary."""
-        known = concepts < len(self.members[0].bias)
+        """[N] 0..1 of ``evidence`` [N, E] and ``concepts`` [N] int64; NaN where it does not know the concept."""
+        known = concepts < self.concepts
         told = np.full(len(concepts), np.nan, np.float32)
         with torch.inference_mode():
-            read, named = self.read(evidence[known]), torch.from_numpy(concepts[known])
-            logits = torch.stack([member(read, named) for member in self.members]).mean(0)
-        told[known] = logits.sigmoid().numpy()
+            named = F.one_hot(torch.from_numpy(concepts[known]), self.concepts).float()
+            told[known] = self(torch.from_numpy(evidence[known]), named).sigmoid().numpy()
         return told
 
-    def read(self, evidence: np.ndarray) -> torch.Tensor:
+    def read(self, evidence: torch.Tensor) -> torch.Tensor:
         """``evidence`` [N, E] in standard deviations from the mean."""
-        return ((torch.from_numpy(evidence) - self.mean) / self.scale).clamp(-_LIMIT, _LIMIT)
+        return ((evidence - self.mean) / self.scale).clamp(-_LIMIT, _LIMIT)
 
 
-def fit_judge(evidence: np.ndarray, concepts: np.ndarray, there: np.ndarray, count: int, seed: int = 0) -> Judge:
-    """A judge of ``count`` concepts.
+def fit_judge(evidence: np.ndarray, concepts: np.ndarray, there: np.ndarray, seed: int = 0) -> Judge:
+    """A judge fitted on N cases.
 
     Args:
         evidence: [N, E] float32.
-        concepts: [N] int64, all of the vocabulary.
+        concepts: [N, C] float32, how far each concept is meant.
         there: [N] bool, which are there.
-        count: of the concepts.
         seed: equal seeds give equal judges.
     """
     torch.manual_seed(seed)
-    judge = Judge(evidence.shape[1], count)
+    judge = Judge(evidence.shape[1], concepts.shape[1])
     judge.mean, judge.scale = torch.from_numpy(evidence.mean(0)), torch.from_numpy(evidence.std(0) + 1e-3)
-    read, named, wanted = judge.read(evidence), torch.from_numpy(concepts), torch.from_numpy(there).float()
+    read, meant = judge.read(torch.from_numpy(evidence)), torch.from_numpy(concepts)
     for member in judge.members:
-        _fit(member, read, named, wanted)
+        _fit(member, read, meant, torch.from_numpy(there).float())
     return judge.eval()
 
 

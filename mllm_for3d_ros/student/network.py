@@ -19,6 +19,7 @@ from torch.nn import functional as F
 
 from mllm_for3d_ros.checkpoint import fill_module, load_checkpoint
 from mllm_for3d_ros.language.text_head import TOKEN_DIM, TextHead
+from mllm_for3d_ros.student.judge import Judge
 from mllm_for3d_ros.student.minkunet import SHAPES, MinkUNet, build_unet, build_unet_like
 from mllm_for3d_ros.student.sparse import DownConv, Level, SubmanifoldConv, UpConv
 
@@ -30,6 +31,8 @@ COMPACT = "compact"
 NETWORKS = (COMPACT, *SHAPES)
 """Names of 3D networks: SparseUNet, and those of ``minkunet``."""
 PRESENCE_TOP = (10, 30, 100)
+_UNSURE = 1e-5
+"""Probabilities are kept this far from 0 and 1 where logits are taken of them."""
 
 
 class _Block(nn.Module):
@@ -76,7 +79,12 @@ class SparseUNet(nn.Module):
 
 
 class StudentNetwork(nn.Module):
-    """A 3D network with the query side: text embedding to token q, t = Linear(q), s_p = f_p . t + bias."""
+    """A 3D network with the query side: text embedding to token q, t = Linear(q), s_p = f_p . t + bias.
+
+    judge: of presence, from ``evidence`` and the attention; None where the presence head tells it, as in training.
+    """
+
+    judge: Judge | None
 
     def __init__(self, classes: int, unet: str | nn.Module = COMPACT) -> None:
         """A network for ``classes`` concepts of the query projector besides "anything else".
@@ -97,6 +105,7 @@ class StudentNetwork(nn.Module):
         self.bias = nn.Parameter(torch.tensor(-3.0))
         self.presence_head = nn.Linear(2 * len(PRESENCE_TOP) + 1, 1)
         self.presence_bias = nn.Parameter(torch.zeros(classes))
+        self.register_module("judge", None)
 
     @classmethod
     def of_checkpoint(cls, path: Path) -> tuple[StudentNetwork, dict[str, Any]]:
@@ -118,7 +127,10 @@ class StudentNetwork(nn.Module):
             CheckpointError: the checkpoint has no query projector.
         """
         unet = build_unet_like({k.removeprefix("unet."): v for k, v in tensors.items() if k.startswith("unet.")})
-        return cls(TextHead.shaped_like(tensors, "projector.").classes, unet or COMPACT)
+        network = cls(TextHead.shaped_like(tensors, "projector.").classes, unet or COMPACT)
+        if "judge.mean" in tensors:
+            network.judge = Judge.shaped_like(tensors, "judge.")
+        return network
 
     @property
     def kind(self) -> str:
@@ -141,30 +153,58 @@ class StudentNetwork(nn.Module):
             mask_logits: [Q, N] of the instructions.
             attention: [Q, C + 1] of the query projector over the concepts, the last "anything else".
         """
-        return self.presence_of(mask_logits, self.won(self.posterior(embeddings), attention), attention)
+        posterior = self.posterior(embeddings)
+        return self.presence_of(mask_logits, self.claims(posterior, attention), attention, posterior.amax(0))
 
     def posterior(self, embeddings: torch.Tensor) -> torch.Tensor:
         """Probability [N, C] of each concept at voxel ``embeddings`` [N, 64], in competition with the others."""
-        none = embeddings.new_zeros((len(embeddings), 1))
-        concepts = embeddings @ self.token_map(self.projector.concepts[:-1]).T + self.bias
-        return torch.softmax(torch.cat([none, concepts], 1), dim=1)[:, 1:]
+        tokens = F.pad(self.token_map(self.projector.concepts[:-1]), (0, 0, 1, 0))  # the first is "none", of logit 0
+        bias = F.pad(self.bias.expand(len(tokens) - 1), (1, 0))
+        return torch.softmax(F.linear(embeddings, tokens, bias), dim=1)[:, 1:]
 
-    def won(self, posterior: torch.Tensor, attention: torch.Tensor) -> torch.Tensor:
-        """Logits [Q, N] that the instructions' concepts win voxels with this ``posterior`` [N, C]."""
-        return (attention[:, :-1] @ posterior.T).clamp(1e-5, 1 - 1e-5).logit()
+    def claims(self, posterior: torch.Tensor, attention: torch.Tensor) -> torch.Tensor:
+        """Probability [Q, N] that the instructions' concepts win voxels with this ``posterior`` [N, C]."""
+        return attention[:, :-1] @ posterior.T
 
-    def presence_of(self, mask_logits: torch.Tensor, won: torch.Tensor, attention: torch.Tensor) -> torch.Tensor:
-        """``presence_logits`` from the ``won`` [Q, N] of the voxels.
+    def presence_of(
+        self, mask_logits: torch.Tensor, claims: torch.Tensor, attention: torch.Tensor, inventory: torch.Tensor
+    ) -> torch.Tensor:
+        """``presence_logits`` from the ``claims`` [Q, N] of the voxels, and from the ``inventory`` [C] of the scene."""
+        evidence = self.evidence(mask_logits, claims, attention, inventory)
+        return evidence[:, 0] if self.judge is None else self.judge(evidence, attention)
 
-        The evidence is the strongest voxels, twice: on their own, and in competition, where a voxel that
-        another concept explains better counts for little. How much is needed differs from concept to concept.
+    def evidence(
+        self, mask_logits: torch.Tensor, claims: torch.Tensor, attention: torch.Tensor, inventory: torch.Tensor
+    ) -> torch.Tensor:
+        """What a judge tells presence by, [Q, E]; the first is what the presence head makes of it, logits.
+
+        The strongest voxels speak twice: on their own, and in competition, where a voxel that another concept
+        explains better counts for little. How much is needed differs from concept to concept. The last C are the same
+        for all instructions: how surely each concept is found anywhere in the scene.
+
+        Args:
+            mask_logits: [Q, N] of the instructions.
+            claims: [Q, N], see ``claims``.
+            attention: [Q, C + 1] of the query projector.
+            inventory: [C] highest ``posterior`` of each concept in any voxel of the scene.
         """
-        evidence = [*_strongest(mask_logits), *_strongest(won), 10 * attention[:, -1] - 5]
-        result: torch.Tensor = self.presence_head(torch.stack(evidence, 1)).squeeze(1)
-        return result + attention[:, :-1] @ self.presence_bias
+        tops = _means(_strongest(mask_logits)), _means(_logit(_strongest(claims)))
+        strength = torch.stack([*tops[0], *tops[1], 10 * attention[:, -1] - 5], 1)
+        told = self.presence_head(strength) + (attention[:, :-1] @ self.presence_bias)[:, None]
+        found = _logit(inventory).expand(len(attention), -1)
+        return torch.cat([told, strength, found], 1)
 
 
-def _strongest(logits: torch.Tensor) -> list[torch.Tensor]:
-    """Means [Q] of the ``PRESENCE_TOP`` strongest voxels of ``logits`` [Q, N]."""
-    top = logits.topk(min(max(PRESENCE_TOP), logits.shape[1]), dim=1).values.clamp(-12, 12)
-    return [top[:, : min(k, top.shape[1])].mean(1) for k in PRESENCE_TOP]
+def _logit(probability: torch.Tensor) -> torch.Tensor:
+    return probability.clamp(_UNSURE, 1 - _UNSURE).logit()
+
+
+def _strongest(values: torch.Tensor) -> torch.Tensor:
+    """The highest [Q, n] of ``values`` [Q, N], falling, as many as ``PRESENCE_TOP`` asks for."""
+    return values.topk(min(max(PRESENCE_TOP), values.shape[1]), dim=1).values
+
+
+def _means(logits: torch.Tensor) -> list[torch.Tensor]:
+    """Means [Q] of the first ``PRESENCE_TOP`` of ``logits`` [Q, n]."""
+    kept = logits.clamp(-12, 12)
+    return [kept[:, : min(number, kept.shape[1])].mean(1) for number in PRESENCE_TOP]

@@ -103,8 +103,8 @@ class Student:
             tokens = attention @ network.projector.concepts
             logits = torch.cat([network.mask_logits(part, tokens) for part in scene.embeddings.parts()], 1)
             voxels = torch.from_numpy(scene.voxels).to(self.device)
-            won = torch.cat([network.won(part, attention) for part in scene.posterior.parts()], 1)
-            presence = network.presence_of(logits[:, voxels], won[:, voxels], attention).sigmoid()
+            claims = torch.cat([network.claims(part, attention) for part in scene.posterior.parts()], 1)
+            presence = network.presence_of(logits[:, voxels], claims[:, voxels], attention, scene.inventory).sigmoid()
             probability = logits[0].sigmoid().cpu().numpy()
         probability[0] = 0.0
         if scene.smoothing is not None:

@@ -18,6 +18,7 @@ from mllm_for3d_ros.lifting.settings import LiftSettings
 from mllm_for3d_ros.rooms.instructions import Phrase
 from mllm_for3d_ros.rooms.mesh import rotation_z
 from mllm_for3d_ros.rooms.recording import RoomsRecording
+from mllm_for3d_ros.rooms.views import shown_pixels
 from mllm_for3d_ros.rooms.vocabulary import CLASS_NAMES
 from mllm_for3d_ros.scene.voxel_map import VoxelMap
 from mllm_for3d_ros.student.mapped_arrays import map_arrays
@@ -87,6 +88,11 @@ class RecordedRoom:
     voxels: StudentVoxels
     phrases: np.ndarray
 
+    @property
+    def shown(self) -> np.ndarray:
+        """[C] int64 ``shown_pixels`` of the views that a teacher would be shown."""
+        return shown_pixels(self.recording.room, self.recording.instances[::VIEW_STEP])
+
 
 def draw_phrases(bank: tuple[Phrase, ...], rng: np.random.Generator) -> np.ndarray:
     """Rows of ``bank``: one phrase a class and some for things outside the vocabulary."""
@@ -111,9 +117,8 @@ def record_room(seed: int, bank: tuple[Phrase, ...]) -> RecordedRoom:
     return RecordedRoom(recording, turn, frames, voxels, draw_phrases(bank, rng))
 
 
-def make_scene(seed: int, teacher: CompactTeacher, bank: tuple[Phrase, ...]) -> TrainingScene:
-    """Record room ``seed`` and label it with the teacher's lifted answers."""
-    room = record_room(seed, bank)
+def make_scene(room: RecordedRoom, teacher: CompactTeacher, bank: tuple[Phrase, ...]) -> TrainingScene:
+    """Label ``room``, recorded with the same bank, with the teacher's lifted answers."""
     voxels, views = room.voxels, room.frames[::VIEW_STEP]
     scene = prepare_scene(voxels.points, voxels.normals, voxels.colors, views)
     texts, settings = [bank[row].text for row in room.phrases], LiftSettings(views=len(views))

@@ -8,7 +8,7 @@ from mllm_for3d_ros.cli import main as cli
 
 def test_what_is_neither_stage_nor_configuration_is_named(capsys):
     assert cli.main(["train", "studnet"]) == 2
-    stages = "text, views, teacher, scenes, student, judge, refine, put-text, thresholds"
+    stages = "text, views, teacher, scenes, student, judge, refine, presence, put-text, thresholds"
     assert f"'studnet' is no stage ({stages})" in capsys.readouterr().err
 
 

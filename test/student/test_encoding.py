@@ -34,12 +34,13 @@ def at_rows(scene) -> torch.Tensor:
 
 
 def presence(scene) -> torch.Tensor:
-    """Presence logits of three concepts."""
+    """[3, E] what tells of the presence of three concepts."""
     attention = torch.softmax(5 * torch.eye(4)[:3], 1)
     tokens = attention @ NETWORK.projector.concepts
     embeddings = scene.embeddings.joined()[scene.voxels]
-    won = NETWORK.won(scene.posterior.joined()[scene.voxels], attention)
-    return NETWORK.presence_of(NETWORK.mask_logits(embeddings, tokens), won, attention)
+    claims = NETWORK.claims(scene.posterior.joined()[scene.voxels], attention)
+    logits = NETWORK.mask_logits(embeddings, tokens)
+    return NETWORK.evidence(logits, claims, attention, scene.inventory)
 
 
 def pieces(scene) -> np.ndarray:

@@ -8,11 +8,13 @@ import pytest
 import torch
 from label_store_scene import toy_store
 
-from mllm_for3d_ros.checkpoint import load_checkpoint
+from mllm_for3d_ros.checkpoint import load_checkpoint, save_checkpoint
 from mllm_for3d_ros.cli import main as cli
 from mllm_for3d_ros.errors import TrainingError
 from mllm_for3d_ros.student.config import TrainConfig
 from mllm_for3d_ros.student.from_stores import start_network
+from mllm_for3d_ros.student.judge import Judge
+from mllm_for3d_ros.student.network import StudentNetwork
 from mllm_for3d_ros.student.prediction import Student
 
 
@@ -53,6 +55,14 @@ def test_a_start_is_named_on_the_card():
     assert said["started_from"].startswith("student ") and len(said["classes"]) == network.projector.classes
     with pytest.raises(TrainingError, match="unknown network 'resnet': choose one of compact, minkunet14a"):
         start_network(replace(config, network="resnet"))
+
+
+def test_the_judge_of_a_start_does_not_hold_for_other_weights(tmp_path):
+    network, path = StudentNetwork(3), tmp_path / "student.safetensors"
+    network.judge = Judge(11, 4)
+    save_checkpoint(path, network.state_dict(), {"kind": "student"})
+    assert StudentNetwork.of_checkpoint(path)[0].judge is not None
+    assert start_network(TrainConfig((Path("a"),), start=str(path)))[0].judge is None
 
 
 def test_another_network_takes_the_projector_of_its_start():

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 
 from mllm_for3d_ros.checkpoint import save_checkpoint
 from mllm_for3d_ros.errors import CheckpointError
@@ -15,14 +16,26 @@ def cases(count: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return evidence, concepts, (evidence[:, 0] > 0) == (concepts == 0)
 
 
+def fitted(seed: int = 0) -> Judge:
+    evidence, concepts, there = cases(1500, 0)
+    return fit_judge(evidence, np.eye(2, dtype=np.float32)[concepts], there, seed)
+
+
 @pytest.fixture(scope="module")
 def judge() -> Judge:
-    return fit_judge(*cases(1500, 0), 2)
+    return fitted()
 
 
 def test_what_tells_differs_from_concept_to_concept(judge: Judge) -> None:
     evidence, concepts, there = cases(500, 1)
     assert ((judge.presence(evidence, concepts) > 0.5) == there).mean() > 0.9
+
+
+def test_what_may_mean_two_things_is_judged_as_both(judge: Judge) -> None:
+    evidence = torch.from_numpy(cases(500, 5)[0])
+    alone = [judge(evidence, torch.eye(2)[[concept] * 500]) for concept in (0, 1)]
+    both = judge(evidence, torch.full((500, 2), 0.5))
+    torch.testing.assert_close(both, (alone[0] + alone[1]) / 2, atol=1e-4, rtol=1e-4)
 
 
 def test_a_concept_that_it_does_not_know_is_not_judged(judge: Judge) -> None:
@@ -32,7 +45,7 @@ def test_a_concept_that_it_does_not_know_is_not_judged(judge: Judge) -> None:
 
 def test_one_seed_makes_one_judge(judge: Judge) -> None:
     evidence, concepts, _ = cases(50, 3)
-    again, other = fit_judge(*cases(1500, 0), 2), fit_judge(*cases(1500, 0), 2, seed=1)
+    again, other = fitted(), fitted(seed=1)
     np.testing.assert_array_equal(judge.presence(evidence, concepts), again.presence(evidence, concepts))
     assert not np.array_equal(judge.presence(evidence, concepts), other.presence(evidence, concepts))
 
