@@ -94,15 +94,17 @@ def train_teacher(work: Path, models: Path, steps: int, seed: int, start: Path |
     )
 
 
-def make_scenes(work: Path, models: Path, rooms: int, workers: int, labels: str = PSEUDO) -> None:
-    """Record and label the student's rooms; scenes that exist are kept.
+def make_scenes(
+    work: Path, models: Path, rooms: int, workers: int, labels: str = PSEUDO, first: int = STUDENT.start
+) -> None:
+    """Record and label the student's rooms from seed ``first`` on; scenes that exist are kept.
 
     ``labels``: "teacher" lifts the teacher's answers, into ``work``/scenes; "truth" takes 3D ground truth instead,
     into ``work``/scenes_truth, for the supervised twin that the student is compared with.
     """
     if labels == REFINED:
         raise TrainingError("scenes are refined by a stage of their own: mllm-for3d train refine --start FOLDER")
-    seeds = range(STUDENT.start, STUDENT.start + rooms)
+    seeds = range(first, first + rooms)
     check_seeds(seeds, STUDENT, "the student")
     folder = work / SCENE_FOLDERS[labels]
     folder.mkdir(parents=True, exist_ok=True)
@@ -156,7 +158,7 @@ def train_student(
         fitted.network.state_dict(),
         _card("student", settings, start / STUDENT_FILE if start else None, _asked(labels))
         | {
-            "data": f"{fitted.scenes} Rooms recordings of {FRAMES} frames from seed {STUDENT.start} on",
+            "data": f"{fitted.scenes} Rooms recordings of {FRAMES} frames from seed {_seed_of(paths[0])} on",
             "labels": _labels_said(labels, models, work),
             **said,
             "thresholds": fitted.thresholds,
@@ -192,6 +194,10 @@ def _scene_paths(work: Path, labels: str) -> list[Path]:
             f"{len(paths)} labelled scenes in {folder}; run: mllm-for3d train {_SCENE_STAGES[labels]}"
         )
     return paths
+
+
+def _seed_of(scene: Path) -> int:
+    return int(scene.stem.removeprefix("scene_"))
 
 
 def _figures_field(labels: str) -> str:

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from mllm_for3d_ros.cli.arguments import positive_int
+from mllm_for3d_ros.seeds import STUDENT
 
 HELP = "train a student from label stores as a configuration says, or the shipped models on Rooms, stage by stage"
 
@@ -50,6 +51,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=positive_int,
         default=None,
         help="number of rooms (views: 2000, scenes: 320, judge: 180, presence: 600)",
+    )
+    stages.add_argument(
+        "--first",
+        type=int,
+        default=STUDENT.start,
+        metavar="SEED",
+        help=f"of scenes: the first room, for a student that goes on with rooms new to it (default: {STUDENT.start})",
     )
     stages.add_argument(
         "--steps", type=positive_int, default=None, help="training steps (text: 550, teacher: 4200, student: 2000)"
@@ -102,7 +110,7 @@ def _run_stage(args: argparse.Namespace) -> None:
     elif args.what == "teacher":
         training.train_teacher(args.work, models, args.steps or 4200, args.seed, args.start)
     elif args.what == "scenes":
-        training.make_scenes(args.work, models, args.rooms or 320, args.workers, args.labels)
+        training.make_scenes(args.work, models, args.rooms or 320, args.workers, args.labels, args.first)
     elif args.what == "judge":
         from mllm_for3d_ros.judge_training import ROOMS, train_judge
 

@@ -86,7 +86,7 @@ def segment(points: np.ndarray, normals: np.ndarray, colors: np.ndarray, *, min_
     near, squared = neighbours(xyz, min(NEIGHBOURS + 1, count))
     known = _fill_normals(np.ascontiguousarray(normals[order], np.float32), xyz, near)
     spacing = max(float(np.sqrt(np.median(squared[:, 1]))), 1e-6)
-    a, b, weights = _edges(xyz, known, colors[order].astype(np.float32) / 255.0, near, np.float32(spacing), False)
+    a, b, weights = _edges(xyz, known, colors[order].astype(np.float32) / 255.0, near, np.float32(spacing))
     roots = _cut(a, b, weights, count, min_size)
     unordered = np.empty(count, np.int64)
     unordered[order] = roots
@@ -96,7 +96,7 @@ def segment(points: np.ndarray, normals: np.ndarray, colors: np.ndarray, *, min_
 
 
 def voxel_superpoints(
-    points: np.ndarray, normals: np.ndarray, colors: np.ndarray, touching: np.ndarray, spacing: float
+    points: np.ndarray, normals: np.ndarray, colors: np.ndarray, ahead: np.ndarray, spacing: float
 ) -> np.ndarray:
     """Superpoints of voxels of which is known who touches whom: several times quicker than looking for neighbours.
 
@@ -104,25 +104,21 @@ def voxel_superpoints(
         points: [N, 3] float32 m.
         normals: [N, 3] float32 unit, or zero where unknown: those are taken from the voxels that touch.
         colors: [N, 3] uint8.
-        touching: [N, K] int rows that touch each voxel, the voxel itself first and where there is none; who
-            touches another is touched by it.
+        ahead: [N, K] int32 later rows that touch each voxel, -1 for none: every pair that touches is named once.
         spacing: m between voxels.
 
     Returns:
         [N] int32 number of the superpoint of each voxel.
     """
-    known = normals.astype(np.float32)
-    missing = ~known.any(axis=1)
-    around = known[touching[missing]].sum(axis=1)
-    known[missing] = around / np.maximum(np.linalg.norm(around, axis=1, keepdims=True), 1e-6)
+    known = _normals_around(np.ascontiguousarray(normals, np.float32), ahead)
     shades = colors.astype(np.float32) / 255.0
-    a, b, weights = _edges(points, known, shades, touching, np.float32(spacing), True)
+    a, b, weights = _edges_ahead(points, known, shades, ahead, np.float32(spacing))
     return _renumber(_cut(a, b, weights, len(points), MIN_SIZE))
 
 
 def _cut(a: np.ndarray, b: np.ndarray, weights: np.ndarray, count: int, min_size: int) -> np.ndarray:
     """[N] int64 root of each of ``count`` points after cutting the graph of edges a, b [E] with ``weights`` [E]."""
-    ranked = np.argsort(np.minimum(weights * np.float32(_STEPS), 65535.0).astype(np.uint16), kind="stable")
+    ranked = np.argsort(_in_steps(weights), kind="stable")
     roots: np.ndarray = _segment(ranked, a, b, weights, count, np.float32(TOLERANCE), min_size)
     return roots
 
@@ -175,11 +171,51 @@ def _fill_normals(normals: np.ndarray, points: np.ndarray, near: np.ndarray) -> 
 
 
 @njit(**_OPTIONS)
-def _edges(points, normals, colors, near, spacing, mutual):  # type: ignore[no-untyped-def]
-    """Ends a < b and weight of every edge of the graph, once each where both ends name it.
+def _normals_around(normals, ahead):  # type: ignore[no-untyped-def]
+    """``normals`` with the zero rows replaced by the mean direction of the voxels that touch."""
+    count = len(normals)
+    missing = np.empty(count, np.bool_)
+    for i in range(count):
+        missing[i] = normals[i, 0] == 0 and normals[i, 1] == 0 and normals[i, 2] == 0
+    if not missing.any():
+        return normals
+    filled = normals.copy()
+    for i in range(count):
+        for j in ahead[i]:
+            if j >= 0 and (missing[i] or missing[j]):
+                for axis in range(3):
+                    if missing[i]:
+                        filled[i, axis] += normals[j, axis]
+                    if missing[j]:
+                        filled[j, axis] += normals[i, axis]
+    for i in range(count):
+        if missing[i]:
+            length = np.sqrt(filled[i, 0] ** 2 + filled[i, 1] ** 2 + filled[i, 2] ** 2)
+            for axis in range(3):
+                filled[i, axis] /= max(length, np.float32(1e-6))
+    return filled
 
-    ``mutual``: it is known that both ends name every edge.
-    """
+
+@njit(inline="always")
+def _weight(points, normals, colors, spacing, i, j):  # type: ignore[no-untyped-def]
+    dot, fold, color, length = np.float32(0), np.float32(0), np.float32(0), np.float32(0)
+    for axis in range(3):
+        step = points[j, axis] - points[i, axis]
+        dot += normals[i, axis] * normals[j, axis]
+        fold += (normals[j, axis] - normals[i, axis]) * step
+        color = max(color, abs(colors[i, axis] - colors[j, axis]))
+        length += step * step
+    turn = max(np.float32(0), np.float32(1 - _ANGLE_NOISE) - dot)
+    if fold > 0:
+        turn *= np.float32(_FLAT)
+    shade = max(np.float32(0), color - np.float32(_COLOR_NOISE))
+    stretch = max(np.float32(0), np.sqrt(length) / spacing - np.float32(1.8))
+    return turn + np.float32(_COLOR) * shade + np.float32(_LENGTH) * stretch
+
+
+@njit(**_OPTIONS)
+def _edges(points, normals, colors, near, spacing):  # type: ignore[no-untyped-def]
+    """Ends a < b and weight of every edge of the graph, once each where both ends name it."""
     count, degree = near.shape
     room = count * (degree - 1)
     a, b, weights = np.empty(room, np.int32), np.empty(room, np.int32), np.empty(room, np.float32)
@@ -190,28 +226,39 @@ def _edges(points, normals, colors, near, spacing, mutual):  # type: ignore[no-u
             if j == i:
                 continue
             if j < i:
-                named = mutual
-                if not mutual:
-                    for m in range(1, degree):
-                        named |= near[j, m] == i
+                named = False
+                for m in range(1, degree):
+                    named |= near[j, m] == i
                 if named:
                     continue
-            dot, fold, color, length = np.float32(0), np.float32(0), np.float32(0), np.float32(0)
-            for axis in range(3):
-                step = points[j, axis] - points[i, axis]
-                dot += normals[i, axis] * normals[j, axis]
-                fold += (normals[j, axis] - normals[i, axis]) * step
-                color = max(color, abs(colors[i, axis] - colors[j, axis]))
-                length += step * step
-            turn = max(np.float32(0), np.float32(1 - _ANGLE_NOISE) - dot)
-            if fold > 0:
-                turn *= np.float32(_FLAT)
-            shade = max(np.float32(0), color - np.float32(_COLOR_NOISE))
-            stretch = max(np.float32(0), np.sqrt(length) / spacing - np.float32(1.8))
             a[used], b[used] = min(i, j), max(i, j)
-            weights[used] = turn + np.float32(_COLOR) * shade + np.float32(_LENGTH) * stretch
+            weights[used] = _weight(points, normals, colors, spacing, i, j)
             used += 1
     return a[:used], b[:used], weights[:used]
+
+
+@njit(**_OPTIONS)
+def _edges_ahead(points, normals, colors, ahead, spacing):  # type: ignore[no-untyped-def]
+    """As ``_edges``, of a graph whose edges are named once each."""
+    room = ahead.size
+    a, b, weights = np.empty(room, np.int32), np.empty(room, np.int32), np.empty(room, np.float32)
+    used = 0
+    for i in range(len(ahead)):
+        for j in ahead[i]:
+            if j >= 0:
+                a[used], b[used] = i, j
+                weights[used] = _weight(points, normals, colors, spacing, i, j)
+                used += 1
+    return a[:used], b[:used], weights[:used]
+
+
+@njit(**_OPTIONS)
+def _in_steps(weights):  # type: ignore[no-untyped-def]
+    """[E] uint16 ``weights`` in whole steps, which are quick to sort."""
+    steps = np.empty(weights.size, np.uint16)
+    for i in range(weights.size):
+        steps[i] = np.uint16(min(weights[i] * np.float32(_STEPS), np.float32(65535)))
+    return steps
 
 
 @njit(**_OPTIONS)
@@ -221,6 +268,8 @@ def _segment(ranked, a, b, weights, count, tolerance, min_size):  # type: ignore
     size = np.ones(count, np.int64)
     bearable = np.full(count, tolerance, np.float32)
     for edge in ranked:
+        if parent[a[edge]] == parent[b[edge]]:
+            continue
         x, y = root(parent, a[edge]), root(parent, b[edge])
         if x != y and weights[edge] <= bearable[x] and weights[edge] <= bearable[y]:
             if size[x] < size[y]:
@@ -228,7 +277,11 @@ def _segment(ranked, a, b, weights, count, tolerance, min_size):  # type: ignore
             parent[y] = x
             size[x] += size[y]
             bearable[x] = weights[edge] + tolerance / np.float32(size[x])
+    for i in range(count):
+        parent[i] = root(parent, i)
     for edge in ranked:
+        if parent[a[edge]] == parent[b[edge]]:
+            continue
         x, y = root(parent, a[edge]), root(parent, b[edge])
         if x != y and (size[x] < min_size or size[y] < min_size):
             if size[x] < size[y]:

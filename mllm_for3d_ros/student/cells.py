@@ -47,6 +47,16 @@ _STEPS = _steps()
 
 
 @dataclass(frozen=True)
+class Placed:
+    """Map rows that were put into cells. touched: [K] int64 cells that won or lost or hold a changed row; moved: [R]
+    int64 map rows in another cell.
+    """
+
+    touched: np.ndarray
+    moved: np.ndarray
+
+
+@dataclass(frozen=True)
 class CellChange:
     """What an update did.
 
@@ -103,6 +113,10 @@ class Cells:
         Raises:
             CloudError: a point lies more than 52 km from the origin.
         """
+        return self.renew(cloud, self.place(cloud, rows))
+
+    def place(self, cloud: SceneCloud, rows: np.ndarray) -> Placed:
+        """The first half of ``update``: which cells there are, and which map rows lie in which."""
         known, count = self._rows, len(cloud)
         rows = np.concatenate([rows[rows < min(known, count)], np.arange(known, count)])
         keys = np.empty(len(rows), np.int64)
@@ -119,15 +133,16 @@ class Cells:
         kernels.leave(np.concatenate([rows[moved], gone]), self.cell_of, self._head, self._following)
         kernels.join(rows[moved], cells[moved], self.cell_of, self._head, self._following)
         self._rows = count
-        return self._renew(cloud, touched, rows[moved])
+        return Placed(touched, rows[moved])
 
     def _make_room(self, size: int) -> None:
         self.kept, self.means, self.answer = (grown(a, size) for a in (self.kept, self.means, self.answer))
         self._inputs, self._heights = grown(self._inputs, size), grown(self._heights, size)
         self._head, self._marks = grown(self._head, size, -1), grown(self._marks, size)
 
-    def _renew(self, cloud: SceneCloud, touched: np.ndarray, moved: np.ndarray) -> CellChange:
-        """Means, inputs, floor and answers after the lists of ``touched`` changed."""
+    def renew(self, cloud: SceneCloud, placed: Placed) -> CellChange:
+        """The second half of ``update``: means, inputs, floor and answers. The cells and their table stay."""
+        touched = placed.touched
         means, totals = np.empty((len(touched), kernels.MEANS), np.float32), np.empty(len(touched))
         kernels.gather_means(touched, (self._head, self._following), kernels.values_of(cloud), means, totals)
         was, now = self.kept[touched], (totals >= self._min_weight) & (totals > 0)
@@ -140,7 +155,7 @@ class Cells:
         if floor != self.floor:
             self.floor = floor
             changed = np.union1d(changed, np.flatnonzero(self.kept[: len(self)]))
-        return CellChange(changed, self._answer(touched, touched[was != now]), moved)
+        return CellChange(changed, self._answer(touched, touched[was != now]), placed.moved)
 
     def _answer(self, touched: np.ndarray, flipped: np.ndarray) -> np.ndarray:
         """Find who answers for the cells ``touched`` and those of noise near the ``flipped``; returns all of them."""

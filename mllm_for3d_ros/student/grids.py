@@ -118,6 +118,10 @@ class GridTree:
         for level, rows in enumerate(self._tables):
             self._marks[level] = grown(self._marks[level], len(rows.keys))
 
+    def connect(self, cells: KeyTable) -> None:
+        """Find who touches whom among the ``cells`` ahead of ``update``."""
+        self._neighbours[0].of(cells)
+
     @property
     def capacities(self) -> list[int]:
         """Rows that there is room for on each level."""

@@ -60,9 +60,12 @@ class SceneMemory:
         Raises:
             CloudError: the map reaches too far from the origin.
         """
-        change = self.cells.update(cloud, rows)
-        self._tree.update(self.cells.table, self.cells.kept, change.voxels)
-        with ThreadPoolExecutor(1, "pieces") as pool:  # what it runs lets go of the interpreter lock
+        placed = self.cells.place(cloud, rows)
+        with ThreadPoolExecutor(1, "scene") as pool:  # what it runs lets go of the interpreter lock
+            connected = pool.submit(self._tree.connect, self.cells.table)
+            change = self.cells.renew(cloud, placed)
+            connected.result()
+            self._tree.update(self.cells.table, self.cells.kept, change.voxels)
             segmented = self._start_segmenting(pool, change.voxels)
             voxels, embeddings = self._computation.compute(self.cells, self._tree, change.voxels)
             return Encoded(voxels, embeddings, change, segmented())

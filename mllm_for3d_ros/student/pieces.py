@@ -38,27 +38,41 @@ def _tile_major(keys):  # type: ignore[no-untyped-def]
 
 
 @njit(**OPTIONS)
-def _near_in_tile(rows, places, touching, place):  # type: ignore[no-untyped-def]
-    """[n, 27] int32: for each of ``rows`` itself, then who touches it, by place in ``rows``; itself where nobody does.
+def _ahead_in_tile(rows, places, touching, place):  # type: ignore[no-untyped-def]
+    """[n, 13] int32: for each of ``rows`` those that touch it and come later, by place in ``rows``, -1 for none.
 
-    ``places`` [n] are the tile-major keys: who is in another tile does not count. ``place`` is left as it was.
+    ``places`` [n], rising, are the tile-major keys: who is in another tile does not count, and in a tile who has the
+    greater key comes later. ``place`` is left as it was.
     """
     count = rows.size
-    near = np.empty((count, 27), np.int32)
+    ahead = np.empty((count, 26 - _ITSELF), np.int32)
     for i in range(count):
         place[rows[i]] = i
     for i in range(count):
-        tile = places[i] >> 3 * TILE_LEVEL
-        near[i, 0] = i
-        column = 1
-        for k in range(27):
-            if k != _ITSELF:
-                other = place[touching[rows[i], k]]
-                near[i, column] = other if other >= 0 and places[other] >> 3 * TILE_LEVEL == tile else i
-                column += 1
+        tile, row = places[i] >> 3 * TILE_LEVEL, rows[i]
+        for k in range(_ITSELF + 1, 27):
+            other = place[touching[row, k]]
+            near = other >= 0 and places[other] >> 3 * TILE_LEVEL == tile
+            ahead[i, k - _ITSELF - 1] = other if near else -1
     for i in range(count):
         place[rows[i]] = -1
-    return near
+    return ahead
+
+
+@njit(**OPTIONS)
+def _normals_and_colors(inputs):  # type: ignore[no-untyped-def]
+    """Unit (or zero) normals [n, 3] float32 and colours [n, 3] uint8 of ``inputs`` [n, 8]."""
+    normals, colors = np.empty((len(inputs), 3), np.float32), np.empty((len(inputs), 3), np.uint8)
+    for i in range(len(inputs)):
+        length = np.float32(0)
+        for axis in range(3):
+            length += inputs[i, 3 + axis] ** 2
+            shade = (inputs[i, axis] + np.float32(1)) * np.float32(127.5)
+            colors[i, axis] = np.uint8(min(max(shade, np.float32(0)), np.float32(255)))
+        length = max(np.sqrt(length), np.float32(1e-6))
+        for axis in range(3):
+            normals[i, axis] = inputs[i, 3 + axis] / length
+    return normals, colors
 
 
 @njit(**OPTIONS)
@@ -133,11 +147,10 @@ def _segmented(
     places = _tile_major(keys)
     order = np.argsort(places)
     ordered, inputs = rows[order], inputs[order]
-    near = _near_in_tile(ordered, places[order], touching, place)
-    colors = ((inputs[:, :3] + 1) * 127.5).clip(0, 255).astype(np.uint8)
-    normals = inputs[:, 3:6] / np.maximum(np.linalg.norm(inputs[:, 3:6], axis=1, keepdims=True), 1e-6)
+    ahead = _ahead_in_tile(ordered, places[order], touching, place)
     points = ((unpack(keys[order]) + 0.5) * STUDENT_VOXEL).astype(np.float32)
-    labels = voxel_superpoints(points, normals, colors, near, STUDENT_VOXEL)
+    normals, colors = _normals_and_colors(inputs)
+    labels = voxel_superpoints(points, normals, colors, ahead, STUDENT_VOXEL)
     first = np.empty_like(rows)
     first[order] = ordered[_first_of_label(labels)]
     return first

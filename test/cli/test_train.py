@@ -20,8 +20,9 @@ def test_a_missing_configuration_is_one_line(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("arguments", "function", "expected"),
     [
-        (["scenes", "--rooms", "5"], "make_scenes", (5, 2, "teacher")),
-        (["scenes", "--labels", "truth", "--workers", "1"], "make_scenes", (320, 1, "truth")),
+        (["scenes", "--rooms", "5"], "make_scenes", (5, 2, "teacher", 5000)),
+        (["scenes", "--rooms", "5", "--first", "5450"], "make_scenes", (5, 2, "teacher", 5450)),
+        (["scenes", "--labels", "truth", "--workers", "1"], "make_scenes", (320, 1, "truth", 5000)),
         (["student", "--labels", "truth", "--steps", "7"], "train_student", (7, 0, None, "truth")),
         (["thresholds"], "set_thresholds", ("teacher",)),
     ],
