@@ -24,6 +24,8 @@ from mllm_for3d_ros.student.scene_store import LABEL_SCALE, UNSEEN, TrainingScen
 
 OWN_MASK, OWN_PRESENCE = 0.5, 0.35
 """Share of the student's own answer in the mean of the masks, and in that of presence."""
+JUDGED_PRESENCE = 0.65
+"""The same of presence where the student has a judge of it."""
 SHARE = 0.5
 """Share of the strongest voxels' mean at which the border of a refined mask lies, see ``mask_level``."""
 
@@ -74,7 +76,7 @@ class SecondOpinion:
         """
         own = self.answers(scene)
         if judge is None or concepts is None:
-            return refined(scene, own)
+            return refined(scene, own, share=OWN_PRESENCE if self._network.judge is None else JUDGED_PRESENCE)
         read, mixed = _evidence(scene, own, concepts)
         judged = judge.presence(read, concepts)
         return refined(scene, own, np.where(np.isnan(judged), mixed, judged))
@@ -90,7 +92,9 @@ def _opinion_of(scene: TrainingScene) -> Opinion:
     return Opinion(np.where(labels == UNSEEN, 0, labels / LABEL_SCALE).astype(np.float32), np.asarray(scene.presence))
 
 
-def refined(scene: TrainingScene, own: Opinion, there: np.ndarray | None = None) -> TrainingScene:
+def refined(
+    scene: TrainingScene, own: Opinion, there: np.ndarray | None = None, share: float = OWN_PRESENCE
+) -> TrainingScene:
     """``scene`` with labels and presence that are means of its own and of the student's.
 
     A refined label is 1/2 at the border of the mask, also of small things of which neither was ever sure. The
@@ -100,6 +104,7 @@ def refined(scene: TrainingScene, own: Opinion, there: np.ndarray | None = None)
         scene: with Q instructions and M voxels.
         own: the student's answers.
         there: [Q] 0..1 presence to take in place of the mean.
+        share: of the student's own answer in the mean of presence.
 
     Raises:
         ValueError: ``own`` is of another number of instructions or voxels.
@@ -112,7 +117,7 @@ def refined(scene: TrainingScene, own: Opinion, there: np.ndarray | None = None)
         )
     known = labels != UNSEEN
     claims = np.where(known, labels / LABEL_SCALE, 0)
-    there = OWN_PRESENCE * own.presence + (1 - OWN_PRESENCE) * scene.presence if there is None else there
+    there = share * own.presence + (1 - share) * scene.presence if there is None else there
     mixed = OWN_MASK * own.claims + (1 - OWN_MASK) * claims
     mixed = np.where(known, mixed, 0)
     borders = np.array([mask_level(row, SHARE, STRONGEST) for row in mixed])

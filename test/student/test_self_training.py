@@ -68,6 +68,19 @@ def test_presence_that_is_given_takes_the_place_of_the_mean():
     assert after.labels[0].max() > 0.9 * LABEL_SCALE and after.labels[1].max() < 0.1 * LABEL_SCALE
 
 
+def test_a_student_with_a_judge_of_presence_is_trusted_more():
+    plain, judged = StudentNetwork(34), StudentNetwork(34)
+    judged.load_state_dict(plain.state_dict())
+    judged.judge = Judge(8 + 34, 35).eval()
+    before, encoder = asked("a chair", "a cup"), SentenceEncoder.load()
+    for network, share in ((plain, 0.35), (judged, 0.65)):
+        student = SecondOpinion(network, encoder, 0.5)
+        own = student.answers(before).presence
+        np.testing.assert_allclose(
+            student.refined(before).presence, share * own + (1 - share) * before.presence, atol=1e-6
+        )
+
+
 def asked(*texts: str) -> TrainingScene:
     coords = np.stack(np.meshgrid(range(5), range(8), [0], indexing="ij"), -1).reshape(-1, 3).astype(np.int32)
     return replace(scene(claim(0, 20, 0.9), claim(0, 5, 0.2)), coords=coords, texts=np.array(texts))
