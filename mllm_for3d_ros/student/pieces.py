@@ -19,6 +19,8 @@ TILE_LEVEL = 5
 """Level of the grids whose cells are the tiles: 32 voxels or 1.6 m wide."""
 _ITSELF = 13
 """Column of a voxel among its 27 neighbours."""
+KEPT = 0.6
+"""Share of its own value that a voxel keeps at least when it is smoothed: a cup is smaller than any piece."""
 _INSIDE = (1 << TILE_LEVEL) - 1
 _TILE_BITS = 21 - TILE_LEVEL
 
@@ -157,7 +159,7 @@ def _segmented(
 
 
 class Smoothing:
-    """Takes means over pieces.
+    """Takes means over pieces, but leaves a voxel ``KEPT`` of what it had.
 
     Args:
         pieces: [M] integers, equal in one piece.
@@ -168,18 +170,18 @@ class Smoothing:
         self._sizes = counts.astype(np.float32)
 
     def __call__(self, values: np.ndarray) -> np.ndarray:
-        """``values`` [M] float32 replaced by their mean over each piece."""
-        means: np.ndarray = _mean_of_each(values, self._numbers, self._sizes)
-        return means
+        """``values`` [M] float32, not negative, smoothed."""
+        smoothed: np.ndarray = _smoothed(values, self._numbers, self._sizes)
+        return smoothed
 
 
 @njit(**OPTIONS)
-def _mean_of_each(values, numbers, sizes):  # type: ignore[no-untyped-def]
+def _smoothed(values, numbers, sizes):  # type: ignore[no-untyped-def]
     total = np.zeros(sizes.size, np.float64)
     for i in range(values.size):
         total[numbers[i]] += values[i]
     total /= sizes
-    means = np.empty(values.size, np.float32)
+    smoothed = np.empty(values.size, np.float32)
     for i in range(values.size):
-        means[i] = total[numbers[i]]
-    return means
+        smoothed[i] = max(total[numbers[i]], KEPT * values[i])
+    return smoothed

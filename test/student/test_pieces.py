@@ -6,7 +6,7 @@ from changing_map import ChangingMap
 from mllm_for3d_ros.student.cells import Cells
 from mllm_for3d_ros.student.grids import GridTree
 from mllm_for3d_ros.student.key_table import unpack
-from mllm_for3d_ros.student.pieces import TILE_LEVEL, Pieces, Smoothing, pieces_of
+from mllm_for3d_ros.student.pieces import KEPT, TILE_LEVEL, Pieces, Smoothing, pieces_of
 
 
 def segmented_sheet() -> tuple[Cells, Pieces, np.ndarray]:
@@ -21,8 +21,16 @@ def segmented_sheet() -> tuple[Cells, Pieces, np.ndarray]:
 
 
 def test_the_mean_over_each_piece_takes_the_place_of_its_values():
-    values = np.array([0.0, 1.0, 0.5, 0.2], np.float32)
-    np.testing.assert_allclose(Smoothing(np.array([7, 7, 3, 3]))(values), [0.5, 0.5, 0.35, 0.35])
+    values = np.array([0.2, 0.4, 0.5, 0.2], np.float32)
+    np.testing.assert_allclose(Smoothing(np.array([7, 7, 3, 3]))(values), [0.3, 0.3, 0.35, 0.35])
+
+
+def test_a_small_thing_on_a_large_piece_does_not_drown_in_it():
+    table_with_cup = np.zeros(200, np.float32)
+    table_with_cup[:4] = 0.9
+    smooth = Smoothing(np.zeros(200, int))(table_with_cup)
+    np.testing.assert_allclose(smooth[:4], KEPT * 0.9, rtol=1e-6)
+    np.testing.assert_allclose(smooth[4:], 4 * 0.9 / 200, rtol=1e-6)
 
 
 def test_a_piece_lies_in_one_tile_and_is_named_by_a_voxel_of_its_own():
