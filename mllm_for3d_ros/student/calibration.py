@@ -39,14 +39,14 @@ def calibrate(
     count = 0
     for scene in scenes:
         count += 1
-        logits, guess = predict(network, scene, embeddings)
+        masks, guess = predict(network, scene, embeddings)
         presence += guess.tolist()
         wanted += (scene.presence >= PRESENT).tolist()
         smooth = Smoothing(pieces_of(scene.coords, scene.inputs))
         for query in np.flatnonzero(scene.presence >= PRESENT):
             known = scene.labels[query] != UNSEEN
             target = scene.labels[query][known] > 127
-            scores = smooth(logits[query].sigmoid().numpy())[known]
+            scores = smooth(masks[query])[known]
             levels = [mask_level(scores, share, STRONGEST) for share in MASK_SHARES]
             overlaps.append([_iou(scores >= level, target) for level in levels])
     mean = np.mean(overlaps, axis=0) if overlaps else np.zeros(len(MASK_SHARES))
@@ -74,13 +74,16 @@ def presence_threshold(presence: np.ndarray, wanted: np.ndarray) -> tuple[float,
     return PRESENCE_THRESHOLDS[chosen], float(balanced[chosen])
 
 
-def predict(network: StudentNetwork, scene: TrainingScene, embeddings: torch.Tensor) -> tuple[torch.Tensor, np.ndarray]:
-    """Mask logits [Q, M] and presence [Q] for the instructions of a stored scene, from their text alone."""
+def predict(network: StudentNetwork, scene: TrainingScene, embeddings: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
+    """Mask probability [Q, M] and presence [Q] for the instructions of a stored scene, from their text alone."""
     voxels = embed_voxels(network, scene.coords, scene.inputs.astype(np.float32))
     with torch.inference_mode():
         attention = network.projector.attention(embeddings[torch.from_numpy(scene.phrases)])
         logits = network.mask_logits(voxels, attention @ network.projector.concepts)
-        return logits, network.presence_logits(voxels, logits, attention).sigmoid().numpy()
+        posterior = network.posterior(voxels)
+        claims = network.claims(posterior, attention)
+        presence = network.presence_of(logits, claims, attention, posterior.amax(0)).sigmoid()
+        return network.mask_probability(logits, claims).numpy(), presence.numpy()
 
 
 def _iou(mask: np.ndarray, target: np.ndarray) -> float:

@@ -166,6 +166,13 @@ class StudentNetwork(nn.Module):
         """Probability [Q, N] that the instructions' concepts win voxels with this ``posterior`` [N, C]."""
         return attention[:, :-1] @ posterior.T
 
+    def mask_probability(self, mask_logits: torch.Tensor, claims: torch.Tensor) -> torch.Tensor:
+        """Probability [Q, N] that voxels belong to the targets, from what they say alone and from ``claims`` [Q, N].
+
+        The geometric mean: a voxel that looks like the target counts for less where another concept explains it better.
+        """
+        return (mask_logits.sigmoid() * claims).sqrt()
+
     def presence_of(
         self, mask_logits: torch.Tensor, claims: torch.Tensor, attention: torch.Tensor, inventory: torch.Tensor
     ) -> torch.Tensor:

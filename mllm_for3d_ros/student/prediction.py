@@ -105,7 +105,7 @@ class Student:
             voxels = torch.from_numpy(scene.voxels).to(self.device)
             claims = torch.cat([network.claims(part, attention) for part in scene.posterior.parts()], 1)
             presence = network.presence_of(logits[:, voxels], claims[:, voxels], attention, scene.inventory).sigmoid()
-            probability = logits[0].sigmoid().cpu().numpy()
+            probability = network.mask_probability(logits[0], claims[0]).cpu().numpy()
         probability[0] = 0.0
         if scene.smoothing is not None:
             probability[scene.voxels] = scene.smoothing(probability[scene.voxels])

@@ -58,9 +58,9 @@ class SecondOpinion:
         assert scene.texts is not None
         embeddings = torch.from_numpy(self._encoder.encode([str(text) for text in scene.texts]))
         asked = replace(scene, phrases=np.arange(len(scene.texts)))
-        logits, presence = predict(self._network, asked, embeddings)
+        rough, presence = predict(self._network, asked, embeddings)
         smooth = Smoothing(pieces_of(scene.coords, scene.inputs))
-        masks = np.stack([smooth(row) for row in logits.sigmoid().numpy()])
+        masks = np.stack([smooth(row) for row in rough])
         return Opinion(masks, centred(presence, self._threshold))
 
     def evidence(self, scene: TrainingScene, concepts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -1,5 +1,7 @@
 """Networks are shaped by their checkpoint, not by today's vocabulary; what tells presence."""
 
+import math
+
 import pytest
 import torch
 
@@ -50,6 +52,13 @@ def test_the_judge_has_the_last_word_on_presence():
     network.judge = None
     torch.testing.assert_close(network.presence_logits(*given), read[:, 0])
     assert not torch.allclose(judged, read[:, 0])
+
+
+def test_a_voxel_that_another_concept_explains_better_counts_for_less():
+    logits, claims = torch.tensor([[2.0, 2.0, -2.0]]), torch.tensor([[0.9, 0.1, 0.9]])
+    alone, rivalled, unlike = StudentNetwork(3).mask_probability(logits, claims)[0].tolist()
+    assert alone > rivalled > 0 and alone > unlike > 0
+    assert alone == pytest.approx((0.9 / (1 + math.exp(-2.0))) ** 0.5, rel=1e-5)
 
 
 def test_what_else_is_in_the_scene_is_evidence():
