@@ -60,7 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"of scenes: the first room, for a student that goes on with rooms new to it (default: {STUDENT.start})",
     )
     stages.add_argument(
-        "--steps", type=positive_int, default=None, help="training steps (text: 550, teacher: 4200, student: 2000)"
+        "--steps", type=positive_int, default=None, help="training steps (text: 1200, teacher: 4200, student: 2000)"
     )
     stages.add_argument(
         "--labels",
