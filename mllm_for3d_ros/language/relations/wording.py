@@ -86,6 +86,7 @@ def plain_words(text: str) -> str:
     words = text.casefold().replace("’", "'").replace("`", "'")
     for pattern, written_out in _CONTRACTIONS:
         words = re.sub(pattern, written_out, words)
+    words = re.sub(r"(?<=\w)-(?=clos)", "", words)  # "soft-close" says nothing of nearness
     words = re.sub(r"(?<=\w)-(?=\w)", " ", words)
     words = _WANTED.sub("", words)
     words = re.sub(r"\s*[,.;:!?()\[\]{}\"“”„«»…/]+\s*|\s+[-–—]+\s+|[–—]", " , ", words)
