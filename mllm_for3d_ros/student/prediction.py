@@ -88,7 +88,7 @@ class Student:
         return self._scenes.encode(cloud, previous, changed)
 
     def respond(self, scene: EncodedScene, instruction: str) -> Response:
-        """Probability of every row of the cloud for ``instruction``; one text embedding and a dot product.
+        """Probability of every row of the cloud for ``instruction``; one text embedding and two dot products.
 
         Raises:
             InstructionError: the instruction is empty or too long.

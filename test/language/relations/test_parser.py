@@ -21,7 +21,7 @@ SENTENCES = [
 INTENTS = (DATA / "plain_intents.txt").read_text(encoding="utf-8").splitlines()
 RELATION_WORDS = re.compile(
     r"\b(?:on|off|upon|under|beneath|below|above|over|next|beside|by|at|near|nearest|closest|around|between|behind|front"
-    r"|from|along|left|right|round|against|within)\b"
+    r"|from|along)\b"
 )
 
 
