@@ -23,9 +23,9 @@ from mllm_for3d_ros.evaluation.twin_scenes import make_twin_scene
 from mllm_for3d_ros.language.sentence_encoder import ADAPTER_HASH, SentenceEncoder, copy_adapter
 from mllm_for3d_ros.rooms.instructions import bank
 from mllm_for3d_ros.rooms.phrase_bank import concepts_of, phrase_tensors
-from mllm_for3d_ros.rooms.views import ROOMS_PER_SHARD, load_shards, render_shard
+from mllm_for3d_ros.rooms.views import ROOMS_PER_SHARD, load_shards, render_shard, told_by
 from mllm_for3d_ros.rooms.vocabulary import CLASS_NAMES
-from mllm_for3d_ros.seeds import STUDENT, TEACHER, check_seeds
+from mllm_for3d_ros.seeds import JUDGE, STUDENT, TEACHER, check_seeds
 from mllm_for3d_ros.student.calibration import calibrate
 from mllm_for3d_ros.student.fitting import HELD_OUT, Place, fit, split
 from mllm_for3d_ros.student.judge import FILE as JUDGE_FILE
@@ -37,6 +37,7 @@ from mllm_for3d_ros.student.scene_files import SceneFiles
 from mllm_for3d_ros.student.scene_store import FRAMES, RecordedRoom, TrainingScene, make_scene, record_room
 from mllm_for3d_ros.student.self_training import SecondOpinion
 from mllm_for3d_ros.student.settings import StudentSettings
+from mllm_for3d_ros.student.tagging import told_of, without_absent
 from mllm_for3d_ros.teachers.compact.network import PixelEmbedder
 from mllm_for3d_ros.teachers.compact.teacher import CHECKPOINT as TEACHER_FILE
 from mllm_for3d_ros.teachers.compact.teacher import CompactTeacher
@@ -95,24 +96,38 @@ def train_teacher(work: Path, models: Path, steps: int, seed: int, start: Path |
 
 
 def make_scenes(
-    work: Path, models: Path, rooms: int, workers: int, labels: str = PSEUDO, first: int = STUDENT.start
+    work: Path,
+    models: Path,
+    rooms: int,
+    workers: int,
+    labels: str = PSEUDO,
+    first: int = STUDENT.start,
+    tagged: bool = False,
 ) -> None:
     """Record and label the student's rooms from seed ``first`` on; scenes that exist are kept.
 
-    ``labels``: "teacher" lifts the teacher's answers, into ``work``/scenes; "truth" takes 3D ground truth instead,
-    into ``work``/scenes_truth, for the supervised twin that the student is compared with.
+    Args:
+        work: "teacher" scenes go to its folder scenes, "truth" to scenes_truth.
+        models: folder of the teacher.
+        rooms: how many.
+        workers: processes.
+        labels: "teacher" lifts the teacher's answers; "truth" takes 3D ground truth instead, for the supervised twin
+            that the student is compared with.
+        first: seed.
+        tagged: rooms of the teacher's seeds, in whose views it was not trained, with tags: which classes their 2D
+            class masks show. What is tagged as absent loses its labels.
     """
     if labels == REFINED:
         raise TrainingError("scenes are refined by a stage of their own: mllm-for3d train refine --start FOLDER")
     seeds = range(first, first + rooms)
-    check_seeds(seeds, STUDENT, "the student")
+    check_seeds(seeds, JUDGE if tagged else STUDENT, "the student")
     folder = work / SCENE_FOLDERS[labels]
     folder.mkdir(parents=True, exist_ok=True)
     with ProcessPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
         if labels == TRUTH:
             jobs = [pool.submit(_twin_scene, seed, folder, work / SCENE_FOLDERS[PSEUDO]) for seed in seeds]
         else:
-            jobs = [pool.submit(_scene, seed, folder, models / TEACHER_FILE) for seed in seeds]
+            jobs = [pool.submit(_scene, seed, folder, models / TEACHER_FILE, tagged) for seed in seeds]
         for job in tqdm(jobs, desc="labelling", unit="scene"):
             job.result()
 
@@ -210,15 +225,23 @@ def _labelling_teacher(checkpoint: Path) -> CompactTeacher:
     return CompactTeacher.load(checkpoint)
 
 
-def _scene(seed: int, folder: Path, checkpoint: Path) -> None:
+def _scene(seed: int, folder: Path, checkpoint: Path, tagged: bool) -> None:
     path = folder / f"scene_{seed:05d}.npz"
     if not path.exists():
-        settled_scene(record_room(seed, bank("train")), checkpoint).save(path)
+        settled_scene(record_room(seed, bank("train")), checkpoint, tagged).save(path)
 
 
-def settled_scene(room: RecordedRoom, checkpoint: Path) -> TrainingScene:
-    """``room`` with the answers of the teacher in ``checkpoint`` as labels, their claims settled."""
+def settled_scene(room: RecordedRoom, checkpoint: Path, tagged: bool = False) -> TrainingScene:
+    """``room`` with the answers of the teacher in ``checkpoint`` as labels, their claims settled.
+
+    ``tagged``: what its 2D class masks show is known, and what they do not show claims nothing.
+    """
     scene = make_scene(room, _labelling_teacher(checkpoint), bank("train"))
+    if tagged:
+        tags = told_by(room.shown)
+        assert scene.texts is not None
+        told = told_of(tags, concepts_of(str(text) for text in scene.texts))
+        scene = without_absent(replace(scene, tags=tags), told)
     meant = np.array([bank("train")[row].class_name or "" for row in scene.phrases])
     return settled(scene, meant[:, None] == meant)
 

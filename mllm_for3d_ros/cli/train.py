@@ -60,6 +60,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"of scenes: the first room, for a student that goes on with rooms new to it (default: {STUDENT.start})",
     )
     stages.add_argument(
+        "--tagged",
+        action="store_true",
+        help="of scenes: rooms of the teacher's seeds in whose views it was not trained; which classes their 2D class "
+        "masks show is known",
+    )
+    stages.add_argument(
         "--steps", type=positive_int, default=None, help="training steps (text: 1200, teacher: 4200, student: 2000)"
     )
     stages.add_argument(
@@ -110,7 +116,7 @@ def _run_stage(args: argparse.Namespace) -> None:
     elif args.what == "teacher":
         training.train_teacher(args.work, models, args.steps or 4200, args.seed, args.start)
     elif args.what == "scenes":
-        training.make_scenes(args.work, models, args.rooms or 320, args.workers, args.labels, args.first)
+        training.make_scenes(args.work, models, args.rooms or 320, args.workers, args.labels, args.first, args.tagged)
     elif args.what == "judge":
         from mllm_for3d_ros.judge_training import ROOMS, train_judge
 

@@ -22,9 +22,10 @@ KINDS = ("explicit", "implicit", "attribute", "relational", "absent")
 CONTEXT_FREE_KINDS = ("explicit", "implicit")
 """Kinds whose truth in a room follows from the classes it holds, whatever their colours and places."""
 
-Split = Literal["train", "validation"]
+Split = Literal["train", "judge", "validation"]
 _FILES: dict[str, Path] = {
     "train": Path(__file__).with_name("data") / "phrases_train.json",
+    "judge": Path(__file__).with_name("data") / "phrases_judge.json",
     "validation": Path(__file__).with_name("data") / "phrases_val.json",
 }
 _FIELDS = {"class", "text", "kind"}

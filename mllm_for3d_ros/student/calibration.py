@@ -74,13 +74,18 @@ def presence_threshold(presence: np.ndarray, wanted: np.ndarray) -> tuple[float,
     return PRESENCE_THRESHOLDS[chosen], float(balanced[chosen])
 
 
-def predict(network: StudentNetwork, scene: TrainingScene, embeddings: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
-    """Mask probability [Q, M] and presence [Q] for the instructions of a stored scene, from their text alone."""
+def predict(
+    network: StudentNetwork, scene: TrainingScene, embeddings: torch.Tensor, absent: torch.Tensor | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Mask probability [Q, M] and presence [Q] for the instructions of a stored scene, from their text alone.
+
+    ``absent``: see ``StudentNetwork.posterior``.
+    """
     voxels = embed_voxels(network, scene.coords, scene.inputs.astype(np.float32))
     with torch.inference_mode():
         attention = network.projector.attention(embeddings[torch.from_numpy(scene.phrases)])
         logits = network.mask_logits(voxels, attention @ network.projector.concepts)
-        posterior = network.posterior(voxels)
+        posterior = network.posterior(voxels, absent)
         claims = network.claims(posterior, attention)
         presence = network.presence_of(logits, claims, attention, posterior.amax(0)).sigmoid()
         return network.mask_probability(logits, claims).numpy(), presence.numpy()

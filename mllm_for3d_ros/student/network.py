@@ -156,11 +156,17 @@ class StudentNetwork(nn.Module):
         posterior = self.posterior(embeddings)
         return self.presence_of(mask_logits, self.claims(posterior, attention), attention, posterior.amax(0))
 
-    def posterior(self, embeddings: torch.Tensor) -> torch.Tensor:
-        """Probability [N, C] of each concept at voxel ``embeddings`` [N, 64], in competition with the others."""
+    def posterior(self, embeddings: torch.Tensor, absent: torch.Tensor | None = None) -> torch.Tensor:
+        """Probability [N, C] of each concept at voxel ``embeddings`` [N, 64], in competition with the others.
+
+        ``absent`` [C] bool: concepts that are known not to be there, which take no part.
+        """
         tokens = F.pad(self.token_map(self.projector.concepts[:-1]), (0, 0, 1, 0))  # the first is "none", of logit 0
         bias = F.pad(self.bias.expand(len(tokens) - 1), (1, 0))
-        return torch.softmax(F.linear(embeddings, tokens, bias), dim=1)[:, 1:]
+        scores = F.linear(embeddings, tokens, bias)
+        if absent is not None:
+            scores = scores.masked_fill(F.pad(absent, (1, 0)), float("-inf"))
+        return torch.softmax(scores, dim=1)[:, 1:]
 
     def claims(self, posterior: torch.Tensor, attention: torch.Tensor) -> torch.Tensor:
         """Probability [Q, N] that the instructions' concepts win voxels with this ``posterior`` [N, C]."""

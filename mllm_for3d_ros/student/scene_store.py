@@ -41,7 +41,8 @@ class TrainingScene:
     phrases [Q] int64 rows of a table of phrases; queries [Q, D] float16 unified tokens (0 if none);
     presence [Q] float32; features [M, D] float16 lifted 2D features; seen [M] bool: has features;
     confidence [Q, M] uint8 (x 255), None in files of earlier versions: all voxels are trusted alike;
-    texts [Q] the phrases themselves, None in files of earlier versions: rows of the bank's training phrases.
+    texts [Q] the phrases themselves, None in files of earlier versions: rows of the bank's training phrases;
+    tags [C] float32 of a room whose images are tagged, see ``told_by``: 1 the class is there, 0 it is not, NaN unknown.
     """
 
     coords: np.ndarray
@@ -54,6 +55,7 @@ class TrainingScene:
     seen: np.ndarray
     confidence: np.ndarray | None = None
     texts: np.ndarray | None = None
+    tags: np.ndarray | None = None
 
     def save(self, path: Path) -> None:
         """Write to ``path`` in one step, uncompressed."""

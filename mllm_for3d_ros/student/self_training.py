@@ -21,11 +21,14 @@ from mllm_for3d_ros.student.mask_level import mask_level
 from mllm_for3d_ros.student.network import StudentNetwork
 from mllm_for3d_ros.student.pieces import Smoothing, pieces_of
 from mllm_for3d_ros.student.scene_store import LABEL_SCALE, UNSEEN, TrainingScene
+from mllm_for3d_ros.student.tagging import told_of
 
 OWN_MASK, OWN_PRESENCE = 0.5, 0.35
 """Share of the student's own answer in the mean of the masks, and in that of presence."""
 JUDGED_PRESENCE = 0.65
 """The same of presence where the student has a judge of it."""
+_FOUND = 0.1
+"""Mean claim of the strongest voxels below which nobody has found the thing."""
 SHARE = 0.5
 """Share of the strongest voxels' mean at which the border of a refined mask lies, see ``mask_level``."""
 
@@ -58,7 +61,8 @@ class SecondOpinion:
         assert scene.texts is not None
         embeddings = torch.from_numpy(self._encoder.encode([str(text) for text in scene.texts]))
         asked = replace(scene, phrases=np.arange(len(scene.texts)))
-        rough, presence = predict(self._network, asked, embeddings)
+        absent = None if scene.tags is None else torch.from_numpy(scene.tags == 0)
+        rough, presence = predict(self._network, asked, embeddings, absent)
         smooth = Smoothing(pieces_of(scene.coords, scene.inputs))
         masks = np.stack([smooth(row) for row in rough])
         return Opinion(masks, centred(presence, self._threshold))
@@ -72,9 +76,12 @@ class SecondOpinion:
     ) -> TrainingScene:
         """``scene``, which has texts, with the student's answers mixed into its labels; see ``refined``.
 
-        With a ``judge`` it says what is there; ``concepts`` [Q] are those that the instructions mean.
+        With a ``judge`` it says what is there, and tags of the scene say it for certain; ``concepts`` [Q] are those
+        that the instructions mean.
         """
         own = self.answers(scene)
+        if scene.tags is not None and concepts is not None:
+            return refined_by_tags(scene, own, told_of(scene.tags, concepts))
         if judge is None or concepts is None:
             return refined(scene, own, share=OWN_PRESENCE if self._network.judge is None else JUDGED_PRESENCE)
         read, mixed = _evidence(scene, own, concepts)
@@ -115,11 +122,8 @@ def refined(
             f"the scene has labels {list(labels.shape)}, got answers {list(own.claims.shape)} "
             f"with presence {list(own.presence.shape)}"
         )
-    known = labels != UNSEEN
-    claims = np.where(known, labels / LABEL_SCALE, 0)
     there = share * own.presence + (1 - share) * scene.presence if there is None else there
-    mixed = OWN_MASK * own.claims + (1 - OWN_MASK) * claims
-    mixed = np.where(known, mixed, 0)
+    known, mixed = labels != UNSEEN, _mixed(labels, own.claims)
     borders = np.array([mask_level(row, SHARE, STRONGEST) for row in mixed])
     masks = np.minimum(mixed / (2 * borders[:, None]), 1.0) * np.minimum(2 * there, 1.0)[:, None] ** 2
     return replace(
@@ -127,6 +131,29 @@ def refined(
         labels=np.where(known, (masks * LABEL_SCALE).round(), UNSEEN).astype(np.uint8),
         presence=there.astype(np.float32),
     )
+
+
+def refined_by_tags(scene: TrainingScene, own: Opinion, told: np.ndarray) -> TrainingScene:
+    """``refined``, with presence as tags have it.
+
+    What is there although neither labels nor student found it is somewhere: its labels become unknown.
+
+    Args:
+        scene: with Q instructions.
+        own: the student's answers.
+        told: [Q] 1 it is there, 0 it is not, NaN unknown: the mean of presence is taken.
+    """
+    mean = 0.5 * (own.presence + scene.presence)
+    mixed = refined(scene, own, np.where(np.isnan(told), mean, told))
+    strongest = np.sort(_mixed(np.asarray(scene.labels), own.claims), axis=1)[:, -STRONGEST:].mean(1)
+    lost = (told == 1) & (strongest < _FOUND)
+    return replace(mixed, labels=np.where(lost[:, None], UNSEEN, mixed.labels).astype(np.uint8))
+
+
+def _mixed(labels: np.ndarray, claims: np.ndarray) -> np.ndarray:
+    """Mean [Q, M] of ``labels`` [Q, M] uint8 and the student's ``claims`` [Q, M], 0 where unknown."""
+    mean: np.ndarray = np.where(labels != UNSEEN, OWN_MASK * claims + (1 - OWN_MASK) * (labels / LABEL_SCALE), 0)
+    return mean
 
 
 def centred(presence: np.ndarray, threshold: float) -> np.ndarray:

@@ -42,7 +42,7 @@ def test_validation_bank_asks_for_every_class_and_for_absent_things() -> None:
 
 
 def test_unknown_bank_is_refused() -> None:
-    with pytest.raises(VocabularyError, match="train, validation"):
+    with pytest.raises(VocabularyError, match="train, judge, validation"):
         bank("test")
 
 
