@@ -142,7 +142,7 @@ def _cases(seed: int, folder: Path, checkpoint: Path) -> Cases:
     """Ask the student for everything in room ``seed`` of which the 2D masks tell, and for things outside of them."""
     room = ShownRoom.of(seed, folder / f"room_{seed:05d}.npz")
     network, encoder = _asked(checkpoint)
-    asked = _drawn(np.random.default_rng([13, seed]))
+    asked = drawn_phrases(np.random.default_rng([13, seed]))
     told = told_of(told_by(room.shown), np.array(class_indices(asked)))
     sure = ~np.isnan(told)
     texts = [phrase.text for phrase, one in zip(asked, sure, strict=True) if one]
@@ -156,7 +156,7 @@ def _cases(seed: int, folder: Path, checkpoint: Path) -> Cases:
         return Cases(read.numpy(), attention.numpy(), told[sure] > 0)
 
 
-def _drawn(rng: np.random.Generator) -> tuple[Phrase, ...]:
+def drawn_phrases(rng: np.random.Generator) -> tuple[Phrase, ...]:
     """Phrases for a room: of every class as many that name it as that do not."""
     drawn: list[Phrase] = []
     for kind in CONTEXT_FREE_KINDS:

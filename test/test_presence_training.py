@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
-from mllm_for3d_ros.presence_training import SPECIFICITY, Cases, ShownRoom, tried
+from mllm_for3d_ros.presence_training import SPECIFICITY, Cases, ShownRoom, drawn_phrases, tried
+from mllm_for3d_ros.rooms.instructions import bank
+from mllm_for3d_ros.rooms.vocabulary import CLASS_NAMES
 
 
 def cases(seed: int, count: int = 60) -> Cases:
@@ -31,3 +33,10 @@ def test_a_room_is_recorded_once(tmp_path) -> None:
     for name, value in vars(made).items():
         np.testing.assert_array_equal(getattr(read, name), value)
     assert len(made.coords) == len(made.inputs) > 1000 and made.shown.sum() > 1000
+
+
+def test_rooms_are_asked_with_phrases_that_the_text_side_has_not_learnt() -> None:
+    drawn, learnt = drawn_phrases(np.random.default_rng(0)), {phrase.text for phrase in bank("train")}
+    assert not learnt & {phrase.text for phrase in drawn}
+    kinds = {(phrase.class_name, phrase.kind) for phrase in drawn}
+    assert kinds == {(name, kind) for name in CLASS_NAMES for kind in ("explicit", "implicit")} | {(None, "absent")}

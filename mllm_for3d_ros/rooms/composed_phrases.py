@@ -82,7 +82,7 @@ def composed_phrases(seed: int = 0) -> tuple[Phrase, ...]:
     for noun, name in of_classes:
         for text in _worded(noun, others, _WORDINGS_PER_CLASS_NOUN, rng):
             texts.setdefault(text.casefold(), Phrase(name, text, "explicit"))
-    splits: tuple[Split, ...] = ("train", "validation")
+    splits: tuple[Split, ...] = ("train", "judge", "validation")
     known = {phrase.text.casefold() for split in splits for phrase in bank(split)}
     return tuple(phrase for text, phrase in texts.items() if text not in known)
 

@@ -40,7 +40,7 @@ class _Values:
     """See ``EncodedScene``."""
 
     cloud: SceneCloud
-    embeddings: Pages = field(default_factory=Pages.empty)
+    scores: Pages = field(default_factory=Pages.empty)
     posterior: Pages = field(default_factory=Pages.empty)
     answering: Pages = field(default_factory=Pages.empty)
     cells: Pages = field(default_factory=Pages.empty)
@@ -51,7 +51,8 @@ class _Values:
 class EncodedScene(_Values):
     """A version of a map after the 3D network. It stays as it is when later versions are encoded from it.
 
-    cloud: the map. embeddings: [V, 64] and posterior: [V, C] of cells, of which those that are voxels count.
+    cloud: the map. scores: [V, C + 1] and posterior: [V, C] of each concept (``StudentNetwork.scores``) at cells, of
+    which those that are voxels count.
     answering: [V] int32 the voxel that answers for each cell, itself if it is one, 0 for none.
     cells: [N] int32 cell of each map row. pieces: [V] int32 superpoint of each voxel; empty without smoothing.
     """
@@ -61,7 +62,7 @@ class EncodedScene(_Values):
 
     @cached_property
     def voxels(self) -> np.ndarray:
-        """[M] int64 rows of ``embeddings`` that are voxels."""
+        """[M] int64 rows of ``scores`` that are voxels."""
         answering = self._answering
         return np.flatnonzero((answering == np.arange(len(answering))) & (answering > 0))
 
@@ -79,8 +80,10 @@ class EncodedScene(_Values):
 
     @cached_property
     def rows(self) -> np.ndarray:
-        """[N] int32 row of ``embeddings`` that answers for each map row, 0 for none."""
-        return self._answering[self.cells.joined().numpy()] if len(self.cells) else np.zeros(0, np.int32)
+        """[N] int64 row of ``scores`` that answers for each map row, 0 for none."""
+        if not len(self.cells):
+            return np.zeros(0, np.int64)
+        return self._answering[self.cells.joined().numpy()].astype(np.int64)  # what NumPy looks up by
 
     @cached_property
     def smoothing(self) -> Smoothing | None:
@@ -164,13 +167,14 @@ class SceneEncoder:
         voxels, answered, moved = (torch.from_numpy(rows) for rows in (encoded.rows, change.answered, change.moved))
         with torch.inference_mode():
             parts = encoded.embeddings.split(PAGE)  # what is made on the way stays in the cache
-            posterior = torch.cat([self._network.posterior(part) for part in parts])
+            scores = [self._network.scores(part) for part in parts]
+            posterior = [self._network.posterior_of(part) for part in scores]
             return replace(
                 base,
                 cloud=cloud,
                 pieces=pieces,
-                embeddings=base.embeddings.replaced(voxels, encoded.embeddings, len(cells)),
-                posterior=base.posterior.replaced(voxels, posterior, len(cells)),
+                scores=base.scores.replaced(voxels, torch.cat(scores), len(cells)),
+                posterior=base.posterior.replaced(voxels, torch.cat(posterior), len(cells)),
                 answering=base.answering.replaced(
                     answered, torch.from_numpy(cells.answer[change.answered]), len(cells)
                 ),

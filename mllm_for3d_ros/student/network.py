@@ -156,17 +156,31 @@ class StudentNetwork(nn.Module):
         posterior = self.posterior(embeddings)
         return self.presence_of(mask_logits, self.claims(posterior, attention), attention, posterior.amax(0))
 
+    def scores(self, embeddings: torch.Tensor) -> torch.Tensor:
+        """Mask logits [N, C + 1] of each concept on its own at voxel ``embeddings`` [N, 64].
+
+        Those of an instruction are their mean by its attention: tokens are means of concepts, and all is linear.
+        """
+        return F.linear(embeddings, self.token_map(self.projector.concepts), self.bias.expand(self._concepts))
+
+    @property
+    def _concepts(self) -> int:
+        """With that of anything else."""
+        return self.projector.classes + 1
+
     def posterior(self, embeddings: torch.Tensor, absent: torch.Tensor | None = None) -> torch.Tensor:
-        """Probability [N, C] of each concept at voxel ``embeddings`` [N, 64], in competition with the others.
+        """``posterior_of`` the scores of voxel ``embeddings`` [N, 64]."""
+        return self.posterior_of(self.scores(embeddings), absent)
+
+    def posterior_of(self, scores: torch.Tensor, absent: torch.Tensor | None = None) -> torch.Tensor:
+        """Probability [N, C] of each concept at voxels with ``scores`` [N, C + 1], in competition with the others.
 
         ``absent`` [C] bool: concepts that are known not to be there, which take no part.
         """
-        tokens = F.pad(self.token_map(self.projector.concepts[:-1]), (0, 0, 1, 0))  # the first is "none", of logit 0
-        bias = F.pad(self.bias.expand(len(tokens) - 1), (1, 0))
-        scores = F.linear(embeddings, tokens, bias)
+        rivals = F.pad(scores[:, :-1], (1, 0))  # the first is "none", of logit 0
         if absent is not None:
-            scores = scores.masked_fill(F.pad(absent, (1, 0)), float("-inf"))
-        return torch.softmax(scores, dim=1)[:, 1:]
+            rivals = rivals.masked_fill(F.pad(absent, (1, 0)), float("-inf"))
+        return torch.softmax(rivals, dim=1)[:, 1:]
 
     def claims(self, posterior: torch.Tensor, attention: torch.Tensor) -> torch.Tensor:
         """Probability [Q, N] that the instructions' concepts win voxels with this ``posterior`` [N, C]."""

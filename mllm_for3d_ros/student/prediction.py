@@ -100,12 +100,12 @@ class Student:
         with torch.inference_mode():
             embedding = torch.from_numpy(self._encoder.encode([text])).to(self.device)
             attention = network.projector.attention(embedding)
-            tokens = attention @ network.projector.concepts
-            logits = torch.cat([network.mask_logits(part, tokens) for part in scene.embeddings.parts()], 1)
+            logits = torch.cat([part @ attention[0] for part in scene.scores.parts()])
+            claims = torch.cat([part @ attention[0, :-1] for part in scene.posterior.parts()])
             voxels = torch.from_numpy(scene.voxels).to(self.device)
-            claims = torch.cat([network.claims(part, attention) for part in scene.posterior.parts()], 1)
-            presence = network.presence_of(logits[:, voxels], claims[:, voxels], attention, scene.inventory).sigmoid()
-            probability = network.mask_probability(logits[0], claims[0]).cpu().numpy()
+            told = logits[None, voxels], claims[None, voxels]
+            presence = network.presence_of(*told, attention, scene.inventory).sigmoid()
+            probability = network.mask_probability(logits, claims).cpu().numpy()
         probability[0] = 0.0
         if scene.smoothing is not None:
             probability[scene.voxels] = scene.smoothing(probability[scene.voxels])

@@ -37,6 +37,11 @@ def test_no_held_out_phrase_is_trained_on() -> None:
     assert [phrase.text for phrase in bank("validation") if phrase.text.casefold() in train] == []
 
 
+def test_the_judge_asks_what_neither_training_nor_validation_say() -> None:
+    elsewhere = {phrase.text.casefold() for split in ("train", "validation") for phrase in bank(split)}
+    assert [phrase.text for phrase in bank("judge") if phrase.text.casefold() in elsewhere] == []
+
+
 def test_validation_bank_asks_for_every_class_and_for_absent_things() -> None:
     assert {phrase.class_name for phrase in bank("validation")} == {*CLASS_NAMES, None}
 

@@ -28,18 +28,16 @@ def start() -> ChangingMap:
 
 
 def at_rows(scene) -> torch.Tensor:
-    """[N, 64] embedding that answers for each map row, 0 where none does."""
-    rows = torch.from_numpy(scene.rows).long()
-    return torch.where(rows[:, None] > 0, scene.embeddings.joined()[rows], torch.zeros(()))
+    """[N, C + 1] scores that answer for each map row, 0 where none do."""
+    rows = torch.from_numpy(scene.rows)
+    return torch.where(rows[:, None] > 0, scene.scores.joined()[rows], torch.zeros(()))
 
 
 def presence(scene) -> torch.Tensor:
     """[3, E] what tells of the presence of three concepts."""
     attention = torch.softmax(5 * torch.eye(4)[:3], 1)
-    tokens = attention @ NETWORK.projector.concepts
-    embeddings = scene.embeddings.joined()[scene.voxels]
     claims = NETWORK.claims(scene.posterior.joined()[scene.voxels], attention)
-    logits = NETWORK.mask_logits(embeddings, tokens)
+    logits = attention @ scene.scores.joined()[scene.voxels].T
     return NETWORK.evidence(logits, claims, attention, scene.inventory)
 
 
@@ -90,7 +88,7 @@ def test_all_passes_are_the_network_on_turned_scenes(passes):
     cloud = start().cloud()
     voxels, scene = voxelise(cloud), ENCODERS[passes].encode(cloud)
     expected = embed_voxels(NETWORK, voxels.coords, voxels.inputs, passes=passes)
-    torch.testing.assert_close(scene.embeddings.joined()[scene.voxels], expected, atol=1e-4, rtol=0)
+    torch.testing.assert_close(scene.scores.joined()[scene.voxels], NETWORK.scores(expected), atol=1e-4, rtol=0)
 
 
 def test_what_went_unnoticed_does_not_add_up():
@@ -111,7 +109,8 @@ def test_a_new_voxel_is_noticed_though_every_layer_is_silent():
     scene = encoder.encode(world.cloud())
     world.add((300, 300, 0), weight=1.0)
     after = encoder.encode(world.cloud(), scene)
-    torch.testing.assert_close(after.embeddings.joined()[after.voxels], torch.ones(len(after.voxels), 64))
+    expected = silent.scores(torch.ones(len(after.voxels), 64))
+    torch.testing.assert_close(after.scores.joined()[after.voxels], expected)
 
 
 def test_where_a_change_fades_nothing_is_computed(monkeypatch):
@@ -179,7 +178,7 @@ def test_a_map_that_moves_away_leaves_nothing_behind():
         world.remove(1.0)
         world.sheet((step * 500, 0, 0))
         scene = encoder.encode(world.cloud(), scene)
-        sizes.append(len(scene.embeddings))
+        sizes.append(len(scene.scores))
     assert max(sizes) < 4 * len(scene.voxels)
     assert_alike(scene, encoder.encode(world.cloud()))
 

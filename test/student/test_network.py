@@ -75,3 +75,16 @@ def test_a_judge_comes_back_with_its_checkpoint(tmp_path):
     given = asked(network)
     torch.testing.assert_close(read.eval().presence_logits(*given), network.presence_logits(*given), atol=0.05, rtol=0)
     assert StudentNetwork.shaped_like(StudentNetwork(3).state_dict()).judge is None
+
+
+def test_what_is_known_to_be_absent_leaves_its_voxels_to_the_others():
+    network, embeddings = judged_network(), torch.randn(50, 64)
+    among_all, among_two = network.posterior(embeddings), network.posterior(embeddings, torch.tensor([0, 1, 0]) > 0)
+    assert (among_two[:, 1] == 0).all()
+    assert (among_two[:, [0, 2]] > among_all[:, [0, 2]]).all()
+
+
+def test_logits_of_an_instruction_are_the_mean_of_its_concepts():
+    network = judged_network()
+    embeddings, logits, attention = asked(network)
+    torch.testing.assert_close(attention @ network.scores(embeddings).T, logits, atol=1e-5, rtol=1e-5)

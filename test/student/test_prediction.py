@@ -71,11 +71,11 @@ def test_an_answerer_starts_anew_after_a_map_that_was_too_small(student):
     assert len(answerer.encode(cloud, answerer.encode(few)).voxels) == len(cloud) // 8
 
 
-def test_more_passes_give_other_embeddings_of_the_same_voxels(encoder):
+def test_more_passes_give_other_scores_of_the_same_voxels(encoder):
     network = lively_network()
     one, four = (Student(network, encoder, CARD, passes=passes).encode(toy_cloud()) for passes in (1, 4))
     np.testing.assert_array_equal(one.voxels, four.voxels)
-    assert not np.allclose(one.embeddings.joined()[one.voxels], four.embeddings.joined()[four.voxels], atol=1e-3)
+    assert not np.allclose(one.scores.joined()[one.voxels], four.scores.joined()[four.voxels], atol=1e-3)
 
 
 def test_a_smooth_answer_is_the_mean_over_each_superpoint_where_it_was_not_far_surer(encoder):

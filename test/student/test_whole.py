@@ -32,11 +32,11 @@ def test_any_network_encodes_a_map_and_its_next_version():
     scene = encoder.encode(world.cloud(), scene)
     voxels = voxelise(world.cloud())
     expected = embed_voxels(own, voxels.coords, voxels.inputs, passes=2)
-    rows = torch.from_numpy(scene.rows).long()
+    rows = torch.from_numpy(scene.rows)
     answered = voxels.rows >= 0
     assert len(scene.voxels) == len(voxels) and ((scene.rows > 0) == answered).all()
-    found = scene.embeddings.joined()[rows][answered]
-    torch.testing.assert_close(found, expected[voxels.rows[answered]], atol=1e-4, rtol=0)
+    found = scene.scores.joined()[rows][answered]
+    torch.testing.assert_close(found, own.scores(expected)[voxels.rows[answered]], atol=1e-4, rtol=0)
 
 
 def test_a_map_that_stays_is_not_computed_again(monkeypatch):
@@ -49,7 +49,7 @@ def test_a_map_that_stays_is_not_computed_again(monkeypatch):
     )
     again = encoder.encode(world.cloud(), scene)
     assert [len(rows) for rows, _ in computed] == [0]
-    torch.testing.assert_close(again.embeddings.joined(), scene.embeddings.joined(), atol=0, rtol=0)
+    torch.testing.assert_close(again.scores.joined(), scene.scores.joined(), atol=0, rtol=0)
 
 
 def test_an_empty_map_has_no_voxels():
