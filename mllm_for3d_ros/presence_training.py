@@ -30,6 +30,7 @@ from mllm_for3d_ros.student.embedding import embed_voxels
 from mllm_for3d_ros.student.judge import Judge, fit_judge
 from mllm_for3d_ros.student.network import StudentNetwork
 from mllm_for3d_ros.student.prediction import CHECKPOINT
+from mllm_for3d_ros.student.reading import Reading, fit_reading
 from mllm_for3d_ros.student.scene_store import draw_phrases, record_room
 from mllm_for3d_ros.student.tagging import told_of
 
@@ -69,29 +70,55 @@ class ShownRoom:
 
 @dataclass(frozen=True)
 class Cases:
-    """Instructions with what a student has to tell presence by.
+    """What a student knows of a room of C classes, and what it is asked there by Q phrases.
 
-    evidence: [Q, E] float32, see ``StudentNetwork.evidence``; attention: [Q, C + 1] float32; there: [Q] bool.
+    evidence: [C, E] float32 of each concept, see ``StudentNetwork.evidence``. tags: [C] float32, see ``told_by``.
+    attention: [Q, C + 1] float32 that the phrases get, and concepts: [Q] int64 that they mean, C for none of them.
     """
 
     evidence: np.ndarray
+    tags: np.ndarray
     attention: np.ndarray
-    there: np.ndarray
+    concepts: np.ndarray
 
-    @classmethod
-    def joined(cls, parts: Sequence[Cases]) -> Cases:
-        """One after the other."""
-        return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in cls.__annotations__))
+    def presence(self, judge: Judge, reading: Reading) -> np.ndarray:
+        """[Q] 0..1 of what the phrases mean."""
+        with torch.inference_mode():
+            found = judge(torch.from_numpy(self.evidence), torch.from_numpy(_named(len(self.tags)))).sigmoid()
+            return (reading(torch.from_numpy(self.attention))[:, :-1] @ found).numpy()
 
-    def judge(self, seed: int) -> Judge:
-        """A judge fitted on them."""
-        return fit_judge(self.evidence, self.attention, self.there, seed)
+    @property
+    def told(self) -> np.ndarray:
+        """[Q] float32 what the tags tell of the phrases."""
+        return told_of(self.tags, self.concepts)
+
+
+def judge_of(rooms: Sequence[Cases], seed: int) -> Judge:
+    """A judge fitted on the concepts of ``rooms`` of whose presence the tags are sure."""
+    tags = np.concatenate([room.tags for room in rooms])
+    evidence = np.concatenate([room.evidence for room in rooms])
+    named = np.tile(_named(len(rooms[0].tags)), (len(rooms), 1))
+    sure = ~np.isnan(tags)
+    return fit_judge(evidence[sure], named[sure], tags[sure] > 0, seed)
+
+
+def reading_of(rooms: Sequence[Cases]) -> Reading:
+    """A reading fitted on the phrases of ``rooms``."""
+    return fit_reading(
+        np.concatenate([room.attention for room in rooms]), np.concatenate([room.concepts for room in rooms])
+    )
+
+
+def _named(classes: int) -> np.ndarray:
+    """[C, C + 1] attention of each concept by its name."""
+    return np.eye(classes, classes + 1, dtype=np.float32)
 
 
 def train_presence(work: Path, models: Path, rooms: int, workers: int, seed: int) -> dict[str, float]:
     """Give the student in ``models`` a judge of presence and a threshold for it; rooms in ``work`` are kept.
 
-    Returns areas under the curve on kept-out rooms, without and with the judge, and what the threshold reaches there.
+    Returns areas under the curve on kept-out rooms, of concepts and of what phrases mean, and what the threshold
+    reaches there.
     """
     seeds = range(JUDGE.start, JUDGE.start + rooms)
     check_seeds(seeds, JUDGE, "presence")
@@ -102,7 +129,7 @@ def train_presence(work: Path, models: Path, rooms: int, workers: int, seed: int
         jobs = [pool.submit(_cases, room, folder, path) for room in seeds]
         found = [job.result() for job in tqdm(jobs, desc="asking", unit="room")]
     threshold, figures = tried(found, seed)
-    network.judge = Cases.joined(found).judge(seed)
+    network.judge, network.reading = judge_of(found, seed), reading_of(found)
     said = {
         "presence_data": f"classes shown by 2D masks in {rooms} Rooms from seed {JUDGE.start} on; no 3D label",
         "presence_command": f"mllm-for3d train presence --rooms {rooms} --seed {seed}",
@@ -115,26 +142,35 @@ def train_presence(work: Path, models: Path, rooms: int, workers: int, seed: int
 
 def tried(found: Sequence[Cases], seed: int) -> tuple[float, dict[str, float]]:
     """Threshold and figures of a judge that is fitted without the kept-out rooms, on those."""
-    kept_out = Cases.joined(found[::_HELD_OUT])
-    rest = [one for row, one in enumerate(found) if row % _HELD_OUT] or found
-    judge = Cases.joined(rest).judge(seed)
-    with torch.inference_mode():
-        logits = judge(torch.from_numpy(kept_out.evidence), torch.from_numpy(kept_out.attention))
-    presence, there = logits.sigmoid().numpy(), kept_out.there
-    threshold = round(float(np.quantile(presence[~there], SPECIFICITY)), 3)
+    kept_out, rest = found[::_HELD_OUT], [one for row, one in enumerate(found) if row % _HELD_OUT]
+    rest = rest or list(found)
+    judge, reading = judge_of(rest, seed), reading_of(rest)
+    presence = np.concatenate([room.presence(judge, reading) for room in kept_out])
+    told = np.concatenate([room.told for room in kept_out])
+    there, absent = presence[told == 1], presence[told == 0]
+    threshold = round(float(np.quantile(absent, SPECIFICITY)), 3)
+    sure = ~np.isnan(told)
     return threshold, {
-        "auc_without": auc(kept_out.evidence[:, 0], there),
-        "auc": auc(presence, there),
-        "sensitivity": round(float((presence[there] >= threshold).mean()), 4),
-        "specificity": round(float((presence[~there] < threshold).mean()), 4),
+        "auc_of_concepts": _auc_of_concepts(kept_out, judge),
+        "auc": auc(presence[sure], told[sure] == 1),
+        "sensitivity": round(float((there >= threshold).mean()), 4),
+        "specificity": round(float((absent < threshold).mean()), 4),
     }
+
+
+def _auc_of_concepts(rooms: Sequence[Cases], judge: Judge) -> float:
+    """The area under the curve where every phrase is understood."""
+    evidence, tags = (np.concatenate([getattr(room, name) for room in rooms]) for name in ("evidence", "tags"))
+    classes = np.tile(np.arange(len(rooms[0].tags)), len(rooms))
+    sure = ~np.isnan(tags)
+    return auc(judge.presence(evidence, classes)[sure], tags[sure] == 1)
 
 
 @cache
 def _asked(checkpoint: Path) -> tuple[StudentNetwork, SentenceEncoder]:
     """Network without its judge, and encoder: one of each a process."""
     network, card = StudentNetwork.of_checkpoint(checkpoint)
-    network.judge = None
+    network.judge = network.reading = None
     return network.eval().requires_grad_(False), SentenceEncoder.of_checkpoint(checkpoint, card)
 
 
@@ -143,17 +179,15 @@ def _cases(seed: int, folder: Path, checkpoint: Path) -> Cases:
     room = ShownRoom.of(seed, folder / f"room_{seed:05d}.npz")
     network, encoder = _asked(checkpoint)
     asked = drawn_phrases(np.random.default_rng([13, seed]))
-    told = told_of(told_by(room.shown), np.array(class_indices(asked)))
-    sure = ~np.isnan(told)
-    texts = [phrase.text for phrase, one in zip(asked, sure, strict=True) if one]
-    embeddings = torch.from_numpy(encoder.encode(texts))
+    embeddings = torch.from_numpy(encoder.encode([phrase.text for phrase in asked]))
     voxels = embed_voxels(network, room.coords, room.inputs.astype(np.float32))
     with torch.inference_mode():
+        scores = network.scores(voxels)
+        posterior = network.posterior_of(scores)
+        named = torch.from_numpy(_named(network.projector.classes))
+        evidence = network.evidence(named @ scores.T, network.claims(posterior, named), named, posterior.amax(0))
         attention = network.projector.attention(embeddings)
-        logits = network.mask_logits(voxels, attention @ network.projector.concepts)
-        posterior = network.posterior(voxels)
-        read = network.evidence(logits, network.claims(posterior, attention), attention, posterior.amax(0))
-        return Cases(read.numpy(), attention.numpy(), told[sure] > 0)
+    return Cases(evidence.numpy(), told_by(room.shown), attention.numpy(), np.array(class_indices(asked)))
 
 
 def drawn_phrases(rng: np.random.Generator) -> tuple[Phrase, ...]:

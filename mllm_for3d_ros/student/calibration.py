@@ -84,11 +84,12 @@ def predict(
     voxels = embed_voxels(network, scene.coords, scene.inputs.astype(np.float32))
     with torch.inference_mode():
         attention = network.projector.attention(embeddings[torch.from_numpy(scene.phrases)])
-        logits = network.mask_logits(voxels, attention @ network.projector.concepts)
-        posterior = network.posterior(voxels, absent)
-        claims = network.claims(posterior, attention)
-        presence = network.presence_of(logits, claims, attention, posterior.amax(0)).sigmoid()
-        return network.mask_probability(logits, claims).numpy(), presence.numpy()
+        scores = network.scores(voxels)
+        posterior = network.posterior_of(scores, absent)
+        asked, weights = network.inquiries(attention)
+        found = network.presence(asked @ scores.T, network.claims(posterior, asked), asked, posterior.amax(0))
+        masks = network.mask_probability(attention @ scores.T, network.claims(posterior, attention))
+        return masks.numpy(), (weights @ found).numpy()
 
 
 def _iou(mask: np.ndarray, target: np.ndarray) -> float:

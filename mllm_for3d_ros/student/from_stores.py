@@ -81,7 +81,7 @@ def start_network(config: TrainConfig) -> tuple[StudentNetwork, dict[str, Any]]:
     said = {"classes": card.get("classes", []), "started_from": f"{path.stem} {card['sha256'][:16]}"}
     said |= {ADAPTER_HASH: card[ADAPTER_HASH]} if ADAPTER_HASH in card else {}
     if stored.kind == config.network:
-        stored.judge = None  # what it knows of presence holds for the weights that it was fitted to
+        stored.judge = stored.reading = None  # what it knows of presence holds for the weights that it was fitted to
         return stored, said
     network = _untrained(stored.projector.classes, config)
     network.projector.load_state_dict(stored.projector.state_dict())

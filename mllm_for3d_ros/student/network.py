@@ -21,6 +21,7 @@ from mllm_for3d_ros.checkpoint import fill_module, load_checkpoint
 from mllm_for3d_ros.language.text_head import TOKEN_DIM, TextHead
 from mllm_for3d_ros.student.judge import Judge
 from mllm_for3d_ros.student.minkunet import SHAPES, MinkUNet, build_unet, build_unet_like
+from mllm_for3d_ros.student.reading import Reading
 from mllm_for3d_ros.student.sparse import DownConv, Level, SubmanifoldConv, UpConv
 
 INPUT_CHANNELS = 8
@@ -31,6 +32,8 @@ COMPACT = "compact"
 NETWORKS = (COMPACT, *SHAPES)
 """Names of 3D networks: SparseUNet, and those of ``minkunet``."""
 PRESENCE_TOP = (10, 30, 100)
+_LIKELY = 0.02
+"""Probability from which the reading's concepts are looked for."""
 _UNSURE = 1e-5
 """Probabilities are kept this far from 0 and 1 where logits are taken of them."""
 
@@ -81,10 +84,12 @@ class SparseUNet(nn.Module):
 class StudentNetwork(nn.Module):
     """A 3D network with the query side: text embedding to token q, t = Linear(q), s_p = f_p . t + bias.
 
-    judge: of presence, from ``evidence`` and the attention; None where the presence head tells it, as in training.
+    judge: of the presence of a concept, from its ``evidence``; reading: how far an instruction means each concept. Both
+    None where the presence head tells what is there, as in training.
     """
 
     judge: Judge | None
+    reading: Reading | None
 
     def __init__(self, classes: int, unet: str | nn.Module = COMPACT) -> None:
         """A network for ``classes`` concepts of the query projector besides "anything else".
@@ -106,6 +111,7 @@ class StudentNetwork(nn.Module):
         self.presence_head = nn.Linear(2 * len(PRESENCE_TOP) + 1, 1)
         self.presence_bias = nn.Parameter(torch.zeros(classes))
         self.register_module("judge", None)
+        self.register_module("reading", None)
 
     @classmethod
     def of_checkpoint(cls, path: Path) -> tuple[StudentNetwork, dict[str, Any]]:
@@ -129,7 +135,7 @@ class StudentNetwork(nn.Module):
         unet = build_unet_like({k.removeprefix("unet."): v for k, v in tensors.items() if k.startswith("unet.")})
         network = cls(TextHead.shaped_like(tensors, "projector.").classes, unet or COMPACT)
         if "judge.mean" in tensors:
-            network.judge = Judge.shaped_like(tensors, "judge.")
+            network.judge, network.reading = Judge.shaped_like(tensors, "judge."), Reading()
         return network
 
     @property
@@ -146,7 +152,7 @@ class StudentNetwork(nn.Module):
     def presence_logits(
         self, embeddings: torch.Tensor, mask_logits: torch.Tensor, attention: torch.Tensor
     ) -> torch.Tensor:
-        """Logits [Q] that the target is there at all.
+        """Logits [Q] of the presence head that the target is there at all.
 
         Args:
             embeddings: [N, 64] of the voxels.
@@ -154,7 +160,7 @@ class StudentNetwork(nn.Module):
             attention: [Q, C + 1] of the query projector over the concepts, the last "anything else".
         """
         posterior = self.posterior(embeddings)
-        return self.presence_of(mask_logits, self.claims(posterior, attention), attention, posterior.amax(0))
+        return self.evidence(mask_logits, self.claims(posterior, attention), attention, posterior.amax(0))[:, 0]
 
     def scores(self, embeddings: torch.Tensor) -> torch.Tensor:
         """Mask logits [N, C + 1] of each concept on its own at voxel ``embeddings`` [N, 64].
@@ -193,12 +199,30 @@ class StudentNetwork(nn.Module):
         """
         return (mask_logits.sigmoid() * claims).sqrt()
 
-    def presence_of(
-        self, mask_logits: torch.Tensor, claims: torch.Tensor, attention: torch.Tensor, inventory: torch.Tensor
+    def inquiries(self, attention: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """What to look for in a scene, to tell the presence of what instructions mean.
+
+        Args:
+            attention: [Q, C + 1] of the query projector.
+
+        Returns:
+            asked: [K, C + 1] attention of what is looked for: where there is a judge, each concept that the reading
+            takes for likely; else the instructions themselves.
+            weights: [Q, K]; the presence of the instructions is weights @ presence [K] of what is looked for.
+        """
+        if self.reading is None:
+            return attention, torch.eye(len(attention), device=attention.device)
+        weights = self.reading(attention)[:, :-1]
+        weights = weights * (weights >= _LIKELY)
+        meant = torch.nonzero(weights.amax(0)).squeeze(1)
+        return F.one_hot(meant, self._concepts).to(attention.dtype), weights[:, meant]
+
+    def presence(
+        self, mask_logits: torch.Tensor, claims: torch.Tensor, asked: torch.Tensor, inventory: torch.Tensor
     ) -> torch.Tensor:
-        """``presence_logits`` from the ``claims`` [Q, N] of the voxels, and from the ``inventory`` [C] of the scene."""
-        evidence = self.evidence(mask_logits, claims, attention, inventory)
-        return evidence[:, 0] if self.judge is None else self.judge(evidence, attention)
+        """Probability [K] that what is ``asked`` [K, C + 1] for (see ``inquiries``) is there; else as ``evidence``."""
+        evidence = self.evidence(mask_logits, claims, asked, inventory)
+        return (evidence[:, 0] if self.judge is None else self.judge(evidence, asked)).sigmoid()
 
     def evidence(
         self, mask_logits: torch.Tensor, claims: torch.Tensor, attention: torch.Tensor, inventory: torch.Tensor

@@ -100,12 +100,14 @@ class Student:
         with torch.inference_mode():
             embedding = torch.from_numpy(self._encoder.encode([text])).to(self.device)
             attention = network.projector.attention(embedding)
-            logits = torch.cat([part @ attention[0] for part in scene.scores.parts()])
-            claims = torch.cat([part @ attention[0, :-1] for part in scene.posterior.parts()])
+            asked, weights = network.inquiries(attention)
+            wanted = torch.cat([attention, asked])
+            logits = torch.cat([wanted @ part.T for part in scene.scores.parts()], 1)
+            claims = torch.cat([network.claims(part, wanted) for part in scene.posterior.parts()], 1)
             voxels = torch.from_numpy(scene.voxels).to(self.device)
-            told = logits[None, voxels], claims[None, voxels]
-            presence = network.presence_of(*told, attention, scene.inventory).sigmoid()
-            probability = network.mask_probability(logits, claims).cpu().numpy()
+            found = network.presence(logits[1:, voxels], claims[1:, voxels], asked, scene.inventory)
+            presence = weights[0] @ found
+            probability = network.mask_probability(logits[0], claims[0]).cpu().numpy()
         probability[0] = 0.0
         if scene.smoothing is not None:
             probability[scene.voxels] = scene.smoothing(probability[scene.voxels])

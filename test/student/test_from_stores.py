@@ -16,6 +16,7 @@ from mllm_for3d_ros.student.from_stores import start_network
 from mllm_for3d_ros.student.judge import Judge
 from mllm_for3d_ros.student.network import StudentNetwork
 from mllm_for3d_ros.student.prediction import Student
+from mllm_for3d_ros.student.reading import Reading
 
 
 def test_stores_become_a_student_with_a_card(tmp_path, encoder, capsys):
@@ -59,10 +60,11 @@ def test_a_start_is_named_on_the_card():
 
 def test_the_judge_of_a_start_does_not_hold_for_other_weights(tmp_path):
     network, path = StudentNetwork(3), tmp_path / "student.safetensors"
-    network.judge = Judge(11, 4)
+    network.judge, network.reading = Judge(11, 4), Reading()
     save_checkpoint(path, network.state_dict(), {"kind": "student"})
     assert StudentNetwork.of_checkpoint(path)[0].judge is not None
-    assert start_network(TrainConfig((Path("a"),), start=str(path)))[0].judge is None
+    started, _ = start_network(TrainConfig((Path("a"),), start=str(path)))
+    assert started.judge is None and started.reading is None
 
 
 def test_another_network_takes_the_projector_of_its_start():

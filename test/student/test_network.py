@@ -11,6 +11,7 @@ from mllm_for3d_ros.language.text_head import TextHead
 from mllm_for3d_ros.rooms.vocabulary import CLASS_NAMES
 from mllm_for3d_ros.student.judge import Judge
 from mllm_for3d_ros.student.network import StudentNetwork
+from mllm_for3d_ros.student.reading import Reading
 
 
 @pytest.mark.parametrize("classes", [2, 20, len(CLASS_NAMES)])
@@ -32,7 +33,7 @@ def judged_network() -> StudentNetwork:
     torch.manual_seed(0)
     network = StudentNetwork(3)
     read = network.evidence(torch.zeros(1, 5), torch.zeros(1, 5), torch.zeros(1, 4), torch.zeros(3))
-    network.judge = Judge(read.shape[1], 4)
+    network.judge, network.reading = Judge(read.shape[1], 4), Reading()
     return network.eval()
 
 
@@ -42,16 +43,36 @@ def asked(network: StudentNetwork) -> tuple[torch.Tensor, torch.Tensor, torch.Te
     return embeddings, network.mask_logits(embeddings, attention @ network.projector.concepts), attention
 
 
-def test_the_judge_has_the_last_word_on_presence():
+def presence(network: StudentNetwork, embeddings: torch.Tensor, attention: torch.Tensor) -> torch.Tensor:
+    """[Q] of instructions with ``attention``."""
+    scores = network.scores(embeddings)
+    posterior = network.posterior_of(scores)
+    named, weights = network.inquiries(attention)
+    found = network.presence(named @ scores.T, network.claims(posterior, named), named, posterior.amax(0))
+    return weights @ found
+
+
+def test_the_judge_tells_of_each_concept_and_an_instruction_is_their_mean():
+    network, named = judged_network(), torch.eye(3, 4)
+    embeddings, attention = asked(network)[0], torch.tensor([[0.5, 0.1, 0.3, 0.1], [0.2, 0.2, 0.5, 0.1]])
+    of_concepts = presence(network, embeddings, named)
+    torch.testing.assert_close(presence(network, embeddings, attention), attention[:, :3] @ of_concepts)
+    scores, posterior = network.scores(embeddings), network.posterior(embeddings)
+    read = network.evidence(named @ scores.T, network.claims(posterior, named), named, posterior.amax(0))
+    torch.testing.assert_close(of_concepts, network.judge(read, named).sigmoid())
+
+
+def test_without_a_judge_the_presence_head_tells():
     network = judged_network()
-    given = asked(network)
-    judged = network.presence_logits(*given)
-    posterior = network.posterior(given[0])
-    read = network.evidence(given[1], network.claims(posterior, given[2]), given[2], posterior.amax(0))
-    torch.testing.assert_close(judged, network.judge(read, given[2]))
-    network.judge = None
-    torch.testing.assert_close(network.presence_logits(*given), read[:, 0])
-    assert not torch.allclose(judged, read[:, 0])
+    embeddings, logits, attention = asked(network)
+    network.judge = network.reading = None
+    expected = network.presence_logits(embeddings, logits, attention).sigmoid()
+    torch.testing.assert_close(presence(network, embeddings, attention), expected, atol=1e-5, rtol=1e-5)
+
+
+def test_what_is_none_of_the_concepts_is_not_there():
+    network = judged_network()
+    assert presence(network, asked(network)[0], torch.tensor([[0.0, 0.0, 0.0, 1.0]])).tolist() == [0.0]
 
 
 def test_a_voxel_that_another_concept_explains_better_counts_for_less():
@@ -72,8 +93,9 @@ def test_a_judge_comes_back_with_its_checkpoint(tmp_path):
     network, path = judged_network(), tmp_path / "student.safetensors"
     save_checkpoint(path, network.state_dict(), {"kind": "student"})
     read, _ = StudentNetwork.of_checkpoint(path)
-    given = asked(network)
-    torch.testing.assert_close(read.eval().presence_logits(*given), network.presence_logits(*given), atol=0.05, rtol=0)
+    embeddings, _, attention = asked(network)
+    there = presence(network, embeddings, attention)
+    torch.testing.assert_close(presence(read.eval(), embeddings, attention), there, atol=0.02, rtol=0)
     assert StudentNetwork.shaped_like(StudentNetwork(3).state_dict()).judge is None
 
 

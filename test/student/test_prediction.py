@@ -6,15 +6,17 @@ import numpy as np
 import pytest
 import torch
 from changing_map import lively_network
+from claims import claim, scene
 from student_scene import toy_cloud
 
 from mllm_for3d_ros.answering.answerer import Answerer
 from mllm_for3d_ros.errors import DeviceError, InstructionError
-from mllm_for3d_ros.student.embedding import embed_voxels
+from mllm_for3d_ros.student.calibration import predict
 from mllm_for3d_ros.student.judge import Judge
 from mllm_for3d_ros.student.network import StudentNetwork
 from mllm_for3d_ros.student.pieces import KEPT
 from mllm_for3d_ros.student.prediction import Student
+from mllm_for3d_ros.student.reading import Reading
 from mllm_for3d_ros.student.voxels import voxelise
 from mllm_for3d_ros.types import SceneCloud
 
@@ -103,12 +105,9 @@ def test_an_unknown_device_is_refused():
 
 def test_presence_is_that_of_the_training_on_the_voxels(encoder):
     network = lively_network()
-    network.judge = Judge(8 + 3, 4).eval()
+    network.judge, network.reading = Judge(8 + 3, 4).eval(), Reading(0.8, -0.5)
     student, cloud = Student(network, encoder, CARD), toy_cloud()
     voxels = voxelise(cloud)
-    embeddings = embed_voxels(network, voxels.coords, voxels.inputs)
-    with torch.inference_mode():
-        attention = network.projector.attention(torch.from_numpy(encoder.encode(["the sofa"])))
-        logits = network.mask_logits(embeddings, attention @ network.projector.concepts)
-        expected = network.presence_logits(embeddings, logits, attention).sigmoid()
-    assert student.respond(student.encode(cloud), "the sofa").presence == pytest.approx(float(expected), abs=1e-4)
+    stored = replace(scene(claim(0, 9, 0.5)), coords=voxels.coords, inputs=voxels.inputs)
+    _, expected = predict(network, stored, torch.from_numpy(encoder.encode(["the sofa"])))
+    assert student.respond(student.encode(cloud), "the sofa").presence == pytest.approx(float(expected[0]), abs=1e-4)

@@ -13,6 +13,7 @@ from mllm_for3d_ros.rooms.vocabulary import CLASS_NAMES
 from mllm_for3d_ros.student.evidence import Opinion
 from mllm_for3d_ros.student.judge import Judge
 from mllm_for3d_ros.student.network import StudentNetwork
+from mllm_for3d_ros.student.reading import Reading
 from mllm_for3d_ros.student.scene_store import LABEL_SCALE, UNSEEN, TrainingScene
 from mllm_for3d_ros.student.self_training import SecondOpinion, centred, refined
 
@@ -71,7 +72,7 @@ def test_presence_that_is_given_takes_the_place_of_the_mean():
 def test_a_student_with_a_judge_of_presence_is_trusted_more():
     plain, judged = StudentNetwork(34), StudentNetwork(34)
     judged.load_state_dict(plain.state_dict())
-    judged.judge = Judge(8 + 34, 35).eval()
+    judged.judge, judged.reading = Judge(8 + 34, 35).eval(), Reading()
     before, encoder = asked("a chair", "a cup"), SentenceEncoder.load()
     for network, share in ((plain, 0.35), (judged, 0.65)):
         student = SecondOpinion(network, encoder, 0.5)
