@@ -87,9 +87,10 @@ def predict(
         scores = network.scores(voxels)
         posterior = network.posterior_of(scores, absent)
         asked, weights = network.inquiries(attention)
-        found = network.presence(asked @ scores.T, network.claims(posterior, asked), asked, posterior.amax(0))
-        masks = network.mask_probability(attention @ scores.T, network.claims(posterior, attention))
-        return masks.numpy(), (weights @ found).numpy()
+        logits, claims = asked @ scores.T, network.claims(posterior, asked)
+        found = network.presence(logits, claims, asked, posterior.amax(0))
+        presence, masks = network.answer(weights, found, logits, claims)
+        return masks.numpy(), presence.numpy()
 
 
 def _iou(mask: np.ndarray, target: np.ndarray) -> float:

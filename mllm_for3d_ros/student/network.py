@@ -34,6 +34,7 @@ NETWORKS = (COMPACT, *SHAPES)
 PRESENCE_TOP = (10, 30, 100)
 _LIKELY = 0.02
 """Probability from which the reading's concepts are looked for."""
+_LEAST = 1e-12
 _UNSURE = 1e-5
 """Probabilities are kept this far from 0 and 1 where logits are taken of them."""
 
@@ -208,7 +209,7 @@ class StudentNetwork(nn.Module):
         Returns:
             asked: [K, C + 1] attention of what is looked for: where there is a judge, each concept that the reading
             takes for likely; else the instructions themselves.
-            weights: [Q, K]; the presence of the instructions is weights @ presence [K] of what is looked for.
+            weights: [Q, K] how likely each instruction means each of them; see ``answer``.
         """
         if self.reading is None:
             return attention, torch.eye(len(attention), device=attention.device)
@@ -223,6 +224,25 @@ class StudentNetwork(nn.Module):
         """Probability [K] that what is ``asked`` [K, C + 1] for (see ``inquiries``) is there; else as ``evidence``."""
         evidence = self.evidence(mask_logits, claims, asked, inventory)
         return (evidence[:, 0] if self.judge is None else self.judge(evidence, asked)).sigmoid()
+
+    def answer(
+        self, weights: torch.Tensor, found: torch.Tensor, mask_logits: torch.Tensor, claims: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Presence [Q] and mask probability [Q, N] of instructions, from those of what was asked for them.
+
+        That it is there has the probability sum_k w_k p_k. If it is, it is k with the share of k in that sum: a
+        sentence that may mean a sofa or a chair means the chair where there is no sofa.
+
+        Args:
+            weights: [Q, K], see ``inquiries``.
+            found: [K], see ``presence``.
+            mask_logits: [K, N] of what was asked for.
+            claims: [K, N] likewise.
+        """
+        shares = weights * found
+        presence = shares.sum(1)
+        shares = shares / presence.clamp(min=_LEAST)[:, None]
+        return presence, self.mask_probability(shares @ mask_logits, shares @ claims)
 
     def evidence(
         self, mask_logits: torch.Tensor, claims: torch.Tensor, attention: torch.Tensor, inventory: torch.Tensor

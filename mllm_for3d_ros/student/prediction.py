@@ -101,13 +101,12 @@ class Student:
             embedding = torch.from_numpy(self._encoder.encode([text])).to(self.device)
             attention = network.projector.attention(embedding)
             asked, weights = network.inquiries(attention)
-            wanted = torch.cat([attention, asked])
-            logits = torch.cat([wanted @ part.T for part in scene.scores.parts()], 1)
-            claims = torch.cat([network.claims(part, wanted) for part in scene.posterior.parts()], 1)
+            logits = torch.cat([asked @ part.T for part in scene.scores.parts()], 1)
+            claims = torch.cat([network.claims(part, asked) for part in scene.posterior.parts()], 1)
             voxels = torch.from_numpy(scene.voxels).to(self.device)
-            found = network.presence(logits[1:, voxels], claims[1:, voxels], asked, scene.inventory)
-            presence = weights[0] @ found
-            probability = network.mask_probability(logits[0], claims[0]).cpu().numpy()
+            found = network.presence(logits[:, voxels], claims[:, voxels], asked, scene.inventory)
+            presence, masks = network.answer(weights, found, logits, claims)
+            probability = masks[0].cpu().numpy()
         probability[0] = 0.0
         if scene.smoothing is not None:
             probability[scene.voxels] = scene.smoothing(probability[scene.voxels])

@@ -48,8 +48,8 @@ def presence(network: StudentNetwork, embeddings: torch.Tensor, attention: torch
     scores = network.scores(embeddings)
     posterior = network.posterior_of(scores)
     named, weights = network.inquiries(attention)
-    found = network.presence(named @ scores.T, network.claims(posterior, named), named, posterior.amax(0))
-    return weights @ found
+    logits, claims = named @ scores.T, network.claims(posterior, named)
+    return network.answer(weights, network.presence(logits, claims, named, posterior.amax(0)), logits, claims)[0]
 
 
 def test_the_judge_tells_of_each_concept_and_an_instruction_is_their_mean():
@@ -68,6 +68,16 @@ def test_without_a_judge_the_presence_head_tells():
     network.judge = network.reading = None
     expected = network.presence_logits(embeddings, logits, attention).sigmoid()
     torch.testing.assert_close(presence(network, embeddings, attention), expected, atol=1e-5, rtol=1e-5)
+
+
+def test_a_sentence_that_may_mean_two_things_means_the_one_that_is_there():
+    network, weights = StudentNetwork(3), torch.tensor([[0.6, 0.4]])
+    logits, claims = torch.tensor([[4.0, -4.0], [-4.0, 4.0]]), torch.tensor([[0.9, 0.0], [0.0, 0.9]])
+    presence, masks = network.answer(weights, torch.tensor([0.01, 0.95]), logits, claims)
+    assert presence[0] == pytest.approx(0.6 * 0.01 + 0.4 * 0.95)
+    assert masks[0, 1] > 0.9 and masks[0, 0] < 0.1
+    presence, masks = network.answer(weights, torch.zeros(2), logits, claims)
+    assert presence[0] == 0 and masks.isfinite().all()
 
 
 def test_what_is_none_of_the_concepts_is_not_there():
