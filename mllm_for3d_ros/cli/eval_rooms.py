@@ -55,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _add_questions(group: argparse._ActionsContainer) -> None:
     add = group.add_argument
-    add("--split", default="validation", choices=("validation", "judge", "train"), help="bank of phrases")
+    add("--split", default="validation", choices=("validation", "train"), help="bank of phrases")
     add("--phrases", type=Path, metavar="FILE", help="your own phrases (docs/phrases.md)")
     add("--per-class", type=non_negative_int, default=1, metavar="N", help="phrases of each kind for a class; 0: all")
     add(

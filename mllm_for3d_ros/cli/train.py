@@ -66,7 +66,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "masks show is known",
     )
     stages.add_argument(
-        "--steps", type=positive_int, default=None, help="training steps (text: 1200, teacher: 4200, student: 2000)"
+        "--steps", type=positive_int, default=None, help="training steps (text: 1700, teacher: 4200, student: 2000)"
     )
     stages.add_argument(
         "--labels",

@@ -29,7 +29,7 @@ class AdapterSettings:
     learning rates. forgotten: share of tokens that a phrase loses at random. noise: of the embeddings.
     """
 
-    steps: int = 1200
+    steps: int = 1700
     outside: float = 0.25
     adapter_rate: float = 1.5e-3
     head_rate: float = 3e-3

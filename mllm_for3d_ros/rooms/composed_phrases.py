@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from mllm_for3d_ros.errors import VocabularyError
-from mllm_for3d_ros.rooms.instructions import Phrase, Split, bank
+from mllm_for3d_ros.rooms.instructions import Bank, Phrase, bank
 from mllm_for3d_ros.rooms.nouns import nouns
 
 _DATA = Path(__file__).with_name("data")
@@ -82,7 +82,7 @@ def composed_phrases(seed: int = 0) -> tuple[Phrase, ...]:
     for noun, name in of_classes:
         for text in _worded(noun, others, _WORDINGS_PER_CLASS_NOUN, rng):
             texts.setdefault(text.casefold(), Phrase(name, text, "explicit"))
-    splits: tuple[Split, ...] = ("train", "judge", "validation")
+    splits: tuple[Bank, ...] = ("train", "judge", "validation")
     known = {phrase.text.casefold() for split in splits for phrase in bank(split)}
     return tuple(phrase for text, phrase in texts.items() if text not in known)
 

@@ -22,7 +22,9 @@ KINDS = ("explicit", "implicit", "attribute", "relational", "absent")
 CONTEXT_FREE_KINDS = ("explicit", "implicit")
 """Kinds whose truth in a room follows from the classes it holds, whatever their colours and places."""
 
-Split = Literal["train", "judge", "validation"]
+Split = Literal["train", "validation"]
+Bank = Literal["train", "judge", "validation"]
+"""A bank of phrases; that of the judges of presence is neither learnt from nor measured with."""
 _FILES: dict[str, Path] = {
     "train": Path(__file__).with_name("data") / "phrases_train.json",
     "judge": Path(__file__).with_name("data") / "phrases_judge.json",
@@ -124,7 +126,7 @@ def _refuse_repeats(phrases: Sequence[Phrase], path: Path) -> None:
 
 
 @cache
-def bank(split: Split) -> tuple[Phrase, ...]:
+def bank(split: Bank) -> tuple[Phrase, ...]:
     """All phrases of the shipped bank ``split``, read once.
 
     Raises:
