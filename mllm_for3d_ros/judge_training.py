@@ -15,12 +15,12 @@ from mllm_for3d_ros.rooms.instructions import bank
 from mllm_for3d_ros.rooms.phrase_bank import concepts_of
 from mllm_for3d_ros.rooms.views import told_by
 from mllm_for3d_ros.rooms.vocabulary import CLASS_NAMES
+from mllm_for3d_ros.scene_stages import second_opinion, settled_scene
 from mllm_for3d_ros.seeds import JUDGE, check_seeds
 from mllm_for3d_ros.student.judge import FILE, fit_judge
 from mllm_for3d_ros.student.prediction import CHECKPOINT as STUDENT_FILE
 from mllm_for3d_ros.student.scene_store import TrainingScene, record_room
 from mllm_for3d_ros.teachers.compact.teacher import CHECKPOINT as TEACHER_FILE
-from mllm_for3d_ros.training import second_opinion, settled_scene
 
 FOLDER = "judge_scenes"
 ROOMS = 180

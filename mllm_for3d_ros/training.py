@@ -9,46 +9,35 @@ from __future__ import annotations
 import datetime
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, replace
-from functools import cache
 from pathlib import Path
 
-import numpy as np
 import torch
 from tqdm import tqdm
 
 from mllm_for3d_ros.checkpoint import load_checkpoint, read_card, save_checkpoint
-from mllm_for3d_ros.errors import CheckpointError, TrainingError
 from mllm_for3d_ros.evaluation.text_benchmark import text_accuracy
-from mllm_for3d_ros.evaluation.twin_scenes import make_twin_scene
 from mllm_for3d_ros.language.sentence_encoder import ADAPTER_HASH, SentenceEncoder, copy_adapter
 from mllm_for3d_ros.rooms.instructions import bank
-from mllm_for3d_ros.rooms.phrase_bank import concepts_of, phrase_tensors
-from mllm_for3d_ros.rooms.views import ROOMS_PER_SHARD, load_shards, render_shard, told_by
+from mllm_for3d_ros.rooms.phrase_bank import phrase_tensors
+from mllm_for3d_ros.rooms.views import ROOMS_PER_SHARD, load_shards, render_shard
 from mllm_for3d_ros.rooms.vocabulary import CLASS_NAMES
-from mllm_for3d_ros.seeds import JUDGE, STUDENT, TEACHER, check_seeds
+from mllm_for3d_ros.scene_stages import PSEUDO, REFINED, TRUTH, scene_paths
+from mllm_for3d_ros.seeds import TEACHER, check_seeds
 from mllm_for3d_ros.student.calibration import calibrate
-from mllm_for3d_ros.student.fitting import HELD_OUT, Place, fit, split
+from mllm_for3d_ros.student.fitting import Place, fit, split
 from mllm_for3d_ros.student.judge import FILE as JUDGE_FILE
-from mllm_for3d_ros.student.judge import Judge
 from mllm_for3d_ros.student.network import StudentNetwork
 from mllm_for3d_ros.student.prediction import CHECKPOINT as STUDENT_FILE
-from mllm_for3d_ros.student.rivalry import settled
 from mllm_for3d_ros.student.scene_files import SceneFiles
-from mllm_for3d_ros.student.scene_store import FRAMES, RecordedRoom, TrainingScene, make_scene, record_room
-from mllm_for3d_ros.student.self_training import SecondOpinion
+from mllm_for3d_ros.student.scene_store import FRAMES, TrainingScene
 from mllm_for3d_ros.student.settings import StudentSettings
-from mllm_for3d_ros.student.tagging import told_of, without_absent
 from mllm_for3d_ros.teachers.compact.network import PixelEmbedder
 from mllm_for3d_ros.teachers.compact.teacher import CHECKPOINT as TEACHER_FILE
-from mllm_for3d_ros.teachers.compact.teacher import CompactTeacher
 from mllm_for3d_ros.teachers.compact.training import TeacherSettings, TeacherTraining
 from mllm_for3d_ros.text_training import load_text, text_head_of
 
 VIEWS_PER_ROOM = 8
-PSEUDO, REFINED, TRUTH = "teacher", "refined", "truth"
-SCENE_FOLDERS = {PSEUDO: "scenes", REFINED: "scenes_refined", TRUTH: "scenes_truth"}
 STUDENT_NAMES = {PSEUDO: "student", REFINED: "student", TRUTH: "student_truth"}
-_SCENE_STAGES = {PSEUDO: "scenes", REFINED: "refine --start FOLDER", TRUTH: "scenes --labels truth"}
 RUN_NAMES = {PSEUDO: "student", REFINED: "student_refined", TRUTH: "student_truth"}
 
 
@@ -95,57 +84,6 @@ def train_teacher(work: Path, models: Path, steps: int, seed: int, start: Path |
     )
 
 
-def make_scenes(
-    work: Path,
-    models: Path,
-    rooms: int,
-    workers: int,
-    labels: str = PSEUDO,
-    first: int = STUDENT.start,
-    tagged: bool = False,
-) -> None:
-    """Record and label the student's rooms from seed ``first`` on; scenes that exist are kept.
-
-    Args:
-        work: "teacher" scenes go to its folder scenes, "truth" to scenes_truth.
-        models: folder of the teacher.
-        rooms: how many.
-        workers: processes.
-        labels: "teacher" lifts the teacher's answers; "truth" takes 3D ground truth instead, for the supervised twin
-            that the student is compared with.
-        first: seed.
-        tagged: rooms of the teacher's seeds, in whose views it was not trained, with tags: which classes their 2D
-            class masks show. What is tagged as absent loses its labels.
-    """
-    if labels == REFINED:
-        raise TrainingError("scenes are refined by a stage of their own: mllm-for3d train refine --start FOLDER")
-    seeds = range(first, first + rooms)
-    check_seeds(seeds, JUDGE if tagged else STUDENT, "the student")
-    folder = work / SCENE_FOLDERS[labels]
-    folder.mkdir(parents=True, exist_ok=True)
-    with ProcessPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-        if labels == TRUTH:
-            jobs = [pool.submit(_twin_scene, seed, folder, work / SCENE_FOLDERS[PSEUDO]) for seed in seeds]
-        else:
-            jobs = [pool.submit(_scene, seed, folder, models / TEACHER_FILE, tagged) for seed in seeds]
-        for job in tqdm(jobs, desc="labelling", unit="scene"):
-            job.result()
-
-
-def refine_scenes(work: Path, start: Path, workers: int) -> None:
-    """Mix the answers of the student in ``start`` into the labels of ``work``/scenes, into ``work``/scenes_refined.
-
-    Where ``work`` has a judge, it says what is there. Scenes that exist are kept.
-    """
-    folder = work / SCENE_FOLDERS[REFINED]
-    folder.mkdir(parents=True, exist_ok=True)
-    paths = _scene_paths(work, PSEUDO)
-    with ProcessPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-        jobs = [pool.submit(_refine, path, folder, start / STUDENT_FILE, work / JUDGE_FILE) for path in paths]
-        for job in tqdm(jobs, desc="refining", unit="scene"):
-            job.result()
-
-
 def train_student(
     work: Path, models: Path, steps: int, seed: int, start: Path | None = None, labels: str = PSEUDO
 ) -> None:
@@ -153,7 +91,7 @@ def train_student(
 
     ``labels``: "truth" trains the supervised twin on ``work``/scenes_truth, and writes student_truth.safetensors.
     """
-    paths = _scene_paths(work, labels)
+    paths = scene_paths(work, labels)
     text_head = text_head_of(models / TEACHER_FILE)
     torch.manual_seed(seed)
     network = StudentNetwork(text_head.classes)
@@ -174,7 +112,7 @@ def train_student(
         _card("student", settings, start / STUDENT_FILE if start else None, _asked(labels))
         | {
             "data": f"{fitted.scenes} Rooms recordings of {FRAMES} frames from seed {_seed_of(paths[0])} on",
-            "labels": _labels_said(labels, models, work),
+            "labels": _labels_said(labels, models, work, tagged=TrainingScene.load(paths[0]).tags is not None),
             **said,
             "thresholds": fitted.thresholds,
             _figures_field(labels): fitted.figures,
@@ -191,7 +129,7 @@ def set_thresholds(work: Path, models: Path, labels: str = PSEUDO) -> dict[str, 
     """
     path = models / f"{STUDENT_NAMES[labels]}.safetensors"
     network, card = StudentNetwork.of_checkpoint(path)
-    _, kept_out = split(_scene_paths(work, labels))
+    _, kept_out = split(scene_paths(work, labels))
     scenes = SceneFiles(kept_out, [phrase.text for phrase in bank("train")])
     embeddings = torch.from_numpy(SentenceEncoder.of_checkpoint(path, card).encode(scenes.texts))
     thresholds, figures = calibrate(network.eval(), scenes, embeddings)
@@ -199,16 +137,6 @@ def set_thresholds(work: Path, models: Path, labels: str = PSEUDO) -> dict[str, 
         thresholds["presence"] = card["thresholds"]["presence"]
     save_checkpoint(path, network.state_dict(), card | {"thresholds": thresholds, _figures_field(labels): figures})
     return figures
-
-
-def _scene_paths(work: Path, labels: str) -> list[Path]:
-    folder = work / SCENE_FOLDERS[labels]
-    paths = sorted(folder.glob("scene_?????.npz"))
-    if len(paths) < HELD_OUT:
-        raise CheckpointError(
-            f"{len(paths)} labelled scenes in {folder}; run: mllm-for3d train {_SCENE_STAGES[labels]}"
-        )
-    return paths
 
 
 def _seed_of(scene: Path) -> int:
@@ -219,72 +147,20 @@ def _figures_field(labels: str) -> str:
     return "ground_truth_figures" if labels == TRUTH else "pseudo_label_figures"
 
 
-@cache
-def _labelling_teacher(checkpoint: Path) -> CompactTeacher:
-    """One teacher a process."""
-    return CompactTeacher.load(checkpoint)
-
-
-def _scene(seed: int, folder: Path, checkpoint: Path, tagged: bool) -> None:
-    path = folder / f"scene_{seed:05d}.npz"
-    if not path.exists():
-        settled_scene(record_room(seed, bank("train")), checkpoint, tagged).save(path)
-
-
-def settled_scene(room: RecordedRoom, checkpoint: Path, tagged: bool = False) -> TrainingScene:
-    """``room`` with the answers of the teacher in ``checkpoint`` as labels, their claims settled.
-
-    ``tagged``: what its 2D class masks show is known, and what they do not show claims nothing.
-    """
-    scene = make_scene(room, _labelling_teacher(checkpoint), bank("train"))
-    if tagged:
-        tags = told_by(room.shown)
-        assert scene.texts is not None
-        told = told_of(tags, concepts_of(str(text) for text in scene.texts))
-        scene = without_absent(replace(scene, tags=tags), told)
-    meant = np.array([bank("train")[row].class_name or "" for row in scene.phrases])
-    return settled(scene, meant[:, None] == meant)
-
-
-def _twin_scene(seed: int, folder: Path, twins_of: Path) -> None:
-    path = folder / f"scene_{seed:05d}.npz"
-    if not path.exists():
-        make_twin_scene(seed, bank("train"), twins_of / path.name).save(path)
-
-
-@cache
-def second_opinion(checkpoint: Path) -> SecondOpinion:
-    """The student in ``checkpoint``, one a process."""
-    return SecondOpinion.load(checkpoint)
-
-
-@cache
-def _judge(path: Path) -> Judge | None:
-    """The judge of ``train judge``, one a process; None where there is none."""
-    return Judge.load(path) if path.exists() else None
-
-
-def _refine(path: Path, folder: Path, checkpoint: Path, judge: Path) -> None:
-    target = folder / path.name
-    if not target.exists():
-        scene = SceneFiles([path], [phrase.text for phrase in bank("train")])[0]
-        assert scene.texts is not None
-        concepts = concepts_of(str(text) for text in scene.texts)
-        second_opinion(checkpoint).refined(scene, _judge(judge), concepts).save(target)
-
-
 def _asked(labels: str) -> str:
     """The option of the command line that asks for ``labels``."""
     return "" if labels == PSEUDO else f" --labels {labels}"
 
 
-def _labels_said(labels: str, models: Path, work: Path) -> str:
+def _labels_said(labels: str, models: Path, work: Path, tagged: bool) -> str:
     if labels == TRUTH:
         return "supervised by 3D ground truth: for comparison only"
     teacher_card = read_card(models / TEACHER_FILE)
     mixed = ", mixed with the answers of a student trained on them" if labels == REFINED else ""
     if labels == REFINED and (work / JUDGE_FILE).exists():
         mixed += f", presence by judge {read_card(work / JUDGE_FILE)['sha256'][:16]}"
+    if tagged:
+        mixed += ", what is there by tags of the images"
     return f"pseudo-labels lifted from teacher {teacher_card['sha256'][:16]}{mixed}; no 3D annotation"
 
 

@@ -105,7 +105,7 @@ def _config_path(what: str) -> Path:
 
 
 def _run_stage(args: argparse.Namespace) -> None:
-    from mllm_for3d_ros import training
+    from mllm_for3d_ros import scene_stages, training
 
     models = args.models or args.work / "models"
     args.work.mkdir(parents=True, exist_ok=True)
@@ -116,7 +116,9 @@ def _run_stage(args: argparse.Namespace) -> None:
     elif args.what == "teacher":
         training.train_teacher(args.work, models, args.steps or 4200, args.seed, args.start)
     elif args.what == "scenes":
-        training.make_scenes(args.work, models, args.rooms or 320, args.workers, args.labels, args.first, args.tagged)
+        scene_stages.make_scenes(
+            args.work, models, args.rooms or 320, args.workers, args.labels, args.first, args.tagged
+        )
     elif args.what == "judge":
         from mllm_for3d_ros.judge_training import ROOMS, train_judge
 
@@ -128,7 +130,7 @@ def _run_stage(args: argparse.Namespace) -> None:
 
         print(train_presence(args.work, models, args.rooms or SHOWN_ROOMS, args.workers, args.seed))
     elif args.what == "refine":
-        training.refine_scenes(args.work, args.start or models, args.workers)
+        scene_stages.refine_scenes(args.work, args.start or models, args.workers)
     elif args.what == "thresholds":
         print(training.set_thresholds(args.work, models, args.labels))
     else:

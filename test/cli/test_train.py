@@ -2,7 +2,7 @@
 
 import pytest
 
-from mllm_for3d_ros import training
+from mllm_for3d_ros import scene_stages, training
 from mllm_for3d_ros.cli import main as cli
 
 
@@ -20,16 +20,18 @@ def test_a_missing_configuration_is_one_line(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("arguments", "function", "expected"),
     [
-        (["scenes", "--rooms", "5"], "make_scenes", (5, 2, "teacher", 5000)),
-        (["scenes", "--rooms", "5", "--first", "5450"], "make_scenes", (5, 2, "teacher", 5450)),
-        (["scenes", "--labels", "truth", "--workers", "1"], "make_scenes", (320, 1, "truth", 5000)),
+        (["scenes", "--rooms", "5"], "make_scenes", (5, 2, "teacher", 5000, False)),
+        (["scenes", "--first", "5450"], "make_scenes", (320, 2, "teacher", 5450, False)),
+        (["scenes", "--tagged", "--first", "3200"], "make_scenes", (320, 2, "teacher", 3200, True)),
+        (["scenes", "--labels", "truth", "--workers", "1"], "make_scenes", (320, 1, "truth", 5000, False)),
         (["student", "--labels", "truth", "--steps", "7"], "train_student", (7, 0, None, "truth")),
         (["thresholds"], "set_thresholds", ("teacher",)),
     ],
 )
 def test_a_stage_gets_its_options(tmp_path, monkeypatch, arguments, function, expected):
     called = []
-    monkeypatch.setattr(training, function, lambda *given: called.append(given))
+    stages = scene_stages if function == "make_scenes" else training
+    monkeypatch.setattr(stages, function, lambda *given: called.append(given))
     assert cli.main(["train", *arguments, "--work", str(tmp_path)]) == 0
     assert called == [(tmp_path, tmp_path / "models", *expected)]
 
