@@ -1,6 +1,6 @@
 """The stages that make the student's training scenes: rooms recorded, labelled, settled and refined.
 
-No 3D label is read, but for the scenes of the supervised twin (labels "truth"), of which nothing that is shipped learns.
+No 3D label is read, but for scenes of the supervised twin (labels "truth"), of which nothing that is shipped learns.
 """
 
 from __future__ import annotations
