@@ -104,7 +104,8 @@ class Student:
             logits = torch.cat([asked @ part.T for part in scene.scores.parts()], 1)
             claims = torch.cat([network.claims(part, asked) for part in scene.posterior.parts()], 1)
             voxels = torch.from_numpy(scene.voxels).to(self.device)
-            found = network.presence(logits[:, voxels], claims[:, voxels], asked, scene.inventory)
+            counted = logits.index_select(1, voxels), claims.index_select(1, voxels)
+            found = network.presence(*counted, asked, scene.inventory)
             presence, masks = network.answer(weights, found, logits, claims)
             probability = masks[0].cpu().numpy()
         probability[0] = 0.0
