@@ -16,7 +16,12 @@ BANK = ("red", "green", "nothing")
 
 def test_what_is_saved_is_loaded(tmp_path):
     scene = toy_scene()
-    scene = replace(scene, confidence=np.full_like(scene.labels, 200), texts=np.array(["röd", "g", "a longer one"]))
+    scene = replace(
+        scene,
+        confidence=np.full_like(scene.labels, 200),
+        texts=np.array(["röd", "g", "a longer one"]),
+        tags=np.array([1, 0, np.nan], np.float32),
+    )
     scene.save(tmp_path / "scene.npz")
     loaded = TrainingScene.load(tmp_path / "scene.npz")
     for name, array in vars(scene).items():
