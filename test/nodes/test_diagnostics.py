@@ -1,10 +1,12 @@
+import subprocess
+import sys
 from typing import Any
 
 import pytest
 from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 
-from mllm_for3d_ros.nodes.diagnostics import Diagnostics, Part, memory_mib
+from mllm_for3d_ros.nodes.diagnostics import Diagnostics, Part
 
 
 class Node:
@@ -67,7 +69,16 @@ def test_parts_have_a_status_each() -> None:
     ]  # fmt: skip
 
 
-def test_the_memory_of_this_process_is_plausible() -> None:
-    before = memory_mib()
-    block = bytearray(64 * 2**20)
-    assert 10 < before < memory_mib() - 32 and len(block)
+MEMORY = """
+from mllm_for3d_ros.nodes.diagnostics import memory_mib
+before = memory_mib()
+block = bytearray(64 * 2**20)
+print(before, memory_mib())
+"""
+
+
+def test_the_memory_of_a_process_is_plausible() -> None:
+    # a process of its own: in one that has freed much, the block may lie where memory was already
+    said = subprocess.run([sys.executable, "-c", MEMORY], capture_output=True, text=True, check=True).stdout
+    before, after = map(float, said.split())
+    assert 10 < before < after - 32
