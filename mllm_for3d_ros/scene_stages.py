@@ -17,7 +17,7 @@ from tqdm import tqdm
 from mllm_for3d_ros.errors import CheckpointError, TrainingError
 from mllm_for3d_ros.evaluation.twin_scenes import make_twin_scene
 from mllm_for3d_ros.rooms.instructions import bank
-from mllm_for3d_ros.rooms.phrase_bank import concepts_of
+from mllm_for3d_ros.rooms.phrase_bank import class_indices, concepts_of
 from mllm_for3d_ros.rooms.views import told_by
 from mllm_for3d_ros.seeds import JUDGE, STUDENT, check_seeds
 from mllm_for3d_ros.student.fitting import HELD_OUT
@@ -77,7 +77,7 @@ def make_scenes(
 def refine_scenes(work: Path, start: Path, workers: int) -> None:
     """Mix the answers of the student in ``start`` into the labels of ``work``/scenes, into ``work``/scenes_refined.
 
-    Where ``work`` has a judge, it says what is there. Scenes that exist are kept.
+    Tags say what is there in scenes that have them, else the judge, where ``work`` has one. Scenes that exist are kept.
     """
     folder = work / SCENE_FOLDERS[REFINED]
     folder.mkdir(parents=True, exist_ok=True)
@@ -121,13 +121,11 @@ def settled_scene(room: RecordedRoom, checkpoint: Path, tagged: bool = False) ->
     ``tagged``: what its 2D class masks show is known, and what they do not show claims nothing.
     """
     scene = make_scene(room, _labelling_teacher(checkpoint), bank("train"))
+    concepts = np.array(class_indices(tuple(bank("train")[row] for row in scene.phrases)))
     if tagged:
         tags = told_by(room.shown)
-        assert scene.texts is not None
-        told = told_of(tags, concepts_of(str(text) for text in scene.texts))
-        scene = without_absent(replace(scene, tags=tags), told)
-    meant = np.array([bank("train")[row].class_name or "" for row in scene.phrases])
-    return settled(scene, meant[:, None] == meant)
+        scene = without_absent(replace(scene, tags=tags), told_of(tags, concepts))
+    return settled(scene, concepts[:, None] == concepts)
 
 
 def _twin_scene(seed: int, folder: Path, twins_of: Path) -> None:

@@ -21,8 +21,8 @@ stages of the shipped models, each goes on where it was interrupted:
   scenes   record rooms 5000.. (student seeds), and lift the teacher's answers to pseudo-labels
   student  the sparse 3D student on those scenes
   judge    label more rooms with 2D masks (teacher seeds), and learn from them how to tell what is there
-  refine   mix the answers of the student in --start into the pseudo-labels, for a second student; what is there says
-           the judge, where WORK has one
+  refine   mix the answers of the student in --start into the pseudo-labels, for a second student; what is there say
+           tags, where scenes have them, or else the judge, where WORK has one
   presence record rooms with 2D masks (teacher seeds); which classes these show teaches the student in --models when to
            say that something is not there
   put-text put a text side trained on its own into finished models: from --start into --models

@@ -79,7 +79,7 @@ def predict(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Mask probability [Q, M] and presence [Q] for the instructions of a stored scene, from their text alone.
 
-    ``absent``: see ``StudentNetwork.posterior``.
+    ``absent``: see ``StudentNetwork.posterior_of``.
     """
     voxels = embed_voxels(network, scene.coords, scene.inputs.astype(np.float32))
     with torch.inference_mode():

@@ -166,15 +166,15 @@ class SceneEncoder:
             pieces = pieces.replaced(torch.from_numpy(segmented), numbers, len(cells))
         voxels, answered, moved = (torch.from_numpy(rows) for rows in (encoded.rows, change.answered, change.moved))
         with torch.inference_mode():
-            parts = encoded.embeddings.split(PAGE)  # what is made on the way stays in the cache
-            scores = [self._network.scores(part) for part in parts]
-            posterior = [self._network.posterior_of(part) for part in scores]
+            scores = self._network.scores(encoded.embeddings)
+            parts = scores.split(PAGE)  # what is made on the way stays in the cache
+            posterior = torch.cat([self._network.posterior_of(part) for part in parts])
             return replace(
                 base,
                 cloud=cloud,
                 pieces=pieces,
-                scores=base.scores.replaced(voxels, torch.cat(scores), len(cells)),
-                posterior=base.posterior.replaced(voxels, torch.cat(posterior), len(cells)),
+                scores=base.scores.replaced(voxels, scores, len(cells)),
+                posterior=base.posterior.replaced(voxels, posterior, len(cells)),
                 answering=base.answering.replaced(
                     answered, torch.from_numpy(cells.answer[change.answered]), len(cells)
                 ),

@@ -175,9 +175,9 @@ class StudentNetwork(nn.Module):
         """With that of anything else."""
         return self.projector.classes + 1
 
-    def posterior(self, embeddings: torch.Tensor, absent: torch.Tensor | None = None) -> torch.Tensor:
+    def posterior(self, embeddings: torch.Tensor) -> torch.Tensor:
         """``posterior_of`` the scores of voxel ``embeddings`` [N, 64]."""
-        return self.posterior_of(self.scores(embeddings), absent)
+        return self.posterior_of(self.scores(embeddings))
 
     def posterior_of(self, scores: torch.Tensor, absent: torch.Tensor | None = None) -> torch.Tensor:
         """Probability [N, C] of each concept at voxels with ``scores`` [N, C + 1], in competition with the others.

@@ -110,8 +110,8 @@ def test_a_judge_comes_back_with_its_checkpoint(tmp_path):
 
 
 def test_what_is_known_to_be_absent_leaves_its_voxels_to_the_others():
-    network, embeddings = judged_network(), torch.randn(50, 64)
-    among_all, among_two = network.posterior(embeddings), network.posterior(embeddings, torch.tensor([0, 1, 0]) > 0)
+    network, scores = judged_network(), torch.randn(50, 4)
+    among_all, among_two = network.posterior_of(scores), network.posterior_of(scores, torch.tensor([0, 1, 0]) > 0)
     assert (among_two[:, 1] == 0).all()
     assert (among_two[:, [0, 2]] > among_all[:, [0, 2]]).all()
 
