@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from mllm_for3d_ros.errors import CheckpointError
-from mllm_for3d_ros.language.minilm import LAYERS, Affine, MiniLM
+from mllm_for3d_ros.language.minilm import LAYERS, MiniLM
 
 FIRST_LAYER = 3
 RANK = 8
@@ -21,16 +21,16 @@ _PARTS = ("looked_up", "mixed", "widened", "narrowed")
 class LowRank(nn.Module):
     """A frozen product and a learnt one of low rank beside it, which is zero at first."""
 
-    def __init__(self, fixed: Affine, rank: int) -> None:
+    def __init__(self, fixed: nn.Linear, rank: int) -> None:
         """``fixed`` is kept; ``rank`` is that of the change."""
         super().__init__()
-        inputs, outputs = fixed.weight.shape
+        outputs, inputs = fixed.weight.shape
         self.fixed = fixed.requires_grad_(False)
         self.down = nn.Parameter(torch.randn(inputs, rank) / inputs**0.5)
         self.up = nn.Parameter(torch.zeros(rank, outputs))
 
     def forward(self, states: torch.Tensor) -> torch.Tensor:
-        """As ``Affine.forward``."""
+        """[..., inputs] to [..., outputs]."""
         changed: torch.Tensor = self.fixed(states) + states @ self.down @ self.up
         return changed
 
@@ -60,7 +60,7 @@ def merge(network: MiniLM, tensors: Mapping[str, torch.Tensor]) -> None:
         raise CheckpointError("these are not the weights of a text adapter; use a file of this version")
     with torch.no_grad():
         for name, up in ups.items():
-            weight, change = network.get_submodule(name).weight, tensors[f"{name}.down"] @ tensors[up]
+            weight, change = network.get_submodule(name).weight, (tensors[f"{name}.down"] @ tensors[up]).T
             if change.shape != weight.shape:
                 raise CheckpointError(f"the text adapter does not fit {name}; use a file of this version")
             weight.add_(change.to(weight.device))

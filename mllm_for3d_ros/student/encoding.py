@@ -41,7 +41,7 @@ class _Values:
 
     cloud: SceneCloud
     scores: Pages = field(default_factory=Pages.empty)
-    posterior: Pages = field(default_factory=Pages.empty)
+    totals: Pages = field(default_factory=Pages.empty)
     answering: Pages = field(default_factory=Pages.empty)
     cells: Pages = field(default_factory=Pages.empty)
     pieces: Pages = field(default_factory=Pages.empty)
@@ -51,8 +51,8 @@ class _Values:
 class EncodedScene(_Values):
     """A version of a map after the 3D network. It stays as it is when later versions are encoded from it.
 
-    cloud: the map. scores: [V, C + 1] and posterior: [V, C] of each concept (``StudentNetwork.scores``) at cells, of
-    which those that are voxels count.
+    cloud: the map. scores: [V, C + 1] of each concept (``StudentNetwork.scores``) and totals: [V]
+    (``StudentNetwork.totals``) at cells, of which those that are voxels count.
     answering: [V] int32 the voxel that answers for each cell, itself if it is one, 0 for none.
     cells: [N] int32 cell of each map row. pieces: [V] int32 superpoint of each voxel; empty without smoothing.
     """
@@ -66,17 +66,28 @@ class EncodedScene(_Values):
         answering = self._answering
         return np.flatnonzero((answering == np.arange(len(answering))) & (answering > 0))
 
+    def told(self, asked: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Mask logits [K, V] at cells of what is ``asked`` [K, C + 1] for, and claims [K, V] in competition.
+
+        Concepts that nobody asks for are not read. See ``StudentNetwork.inquiries`` and ``StudentNetwork.claims``.
+        """
+        meant = torch.nonzero(asked.any(0)).squeeze(1)
+        shares, rivals = asked.index_select(1, meant), int((meant < asked.shape[1] - 1).sum())
+        columns = torch.cat([part.T.index_select(0, meant) for part in self.scores.parts()], 1)
+        won = (columns[:rivals] - torch.cat(self.totals.parts())).exp()
+        return shares @ columns, shares[:, :rivals] @ won
+
     @cached_property
     def inventory(self) -> torch.Tensor:
-        """[C] highest ``posterior`` of each concept in any voxel; there must be some."""
+        """[C] highest posterior of each concept in any voxel; there must be some."""
         voxels = torch.from_numpy(self.voxels)
         names, sizes = torch.unique_consecutive(voxels // PAGE, return_counts=True)
-        pages, parts = self.posterior.pages, voxels.split(sizes.tolist())
-        tops = [
-            pages[name].index_select(0, (rows - name * PAGE).to(pages[name].device)).amax(0)
-            for name, rows in zip(names.tolist(), parts, strict=True)
-        ]
-        return torch.stack(tops).amax(0)
+        tops = []
+        for name, rows in zip(names.tolist(), voxels.split(sizes.tolist()), strict=True):
+            scores, totals = self.scores.pages[name], self.totals.pages[name]
+            columns = scores.T[:-1] - totals
+            tops.append(columns.index_select(1, (rows - name * PAGE).to(columns.device)).amax(1))
+        return torch.stack(tops).amax(0).exp()
 
     @cached_property
     def rows(self) -> np.ndarray:
@@ -167,14 +178,12 @@ class SceneEncoder:
         voxels, answered, moved = (torch.from_numpy(rows) for rows in (encoded.rows, change.answered, change.moved))
         with torch.inference_mode():
             scores = self._network.scores(encoded.embeddings)
-            parts = scores.split(PAGE)  # what is made on the way stays in the cache
-            posterior = torch.cat([self._network.posterior_of(part) for part in parts])
             return replace(
                 base,
                 cloud=cloud,
                 pieces=pieces,
                 scores=base.scores.replaced(voxels, scores, len(cells)),
-                posterior=base.posterior.replaced(voxels, posterior, len(cells)),
+                totals=base.totals.replaced(voxels, self._network.totals(scores), len(cells)),
                 answering=base.answering.replaced(
                     answered, torch.from_numpy(cells.answer[change.answered]), len(cells)
                 ),

@@ -168,7 +168,8 @@ class StudentNetwork(nn.Module):
 
         Those of an instruction are their mean by its attention: tokens are means of concepts, and all is linear.
         """
-        return F.linear(embeddings, self.token_map(self.projector.concepts), self.bias.expand(self._concepts))
+        tokens = self.token_map(self.projector.concepts)
+        return torch.addmm(self.bias.expand(self._concepts, 1), tokens, embeddings.T).T  # as ``Pages`` keeps them
 
     @property
     def _concepts(self) -> int:
@@ -188,6 +189,10 @@ class StudentNetwork(nn.Module):
         if absent is not None:
             rivals = rivals.masked_fill(F.pad(absent, (1, 0)), float("-inf"))
         return torch.softmax(rivals, dim=1)[:, 1:]
+
+    def totals(self, scores: torch.Tensor) -> torch.Tensor:
+        """[N] logarithm of what ``posterior_of`` the ``scores`` [N, C + 1] divides by: it is exp(scores - totals)."""
+        return torch.logsumexp(F.pad(scores.T[:-1], (0, 0, 1, 0)), dim=0)
 
     def claims(self, posterior: torch.Tensor, attention: torch.Tensor) -> torch.Tensor:
         """Probability [Q, N] that the instructions' concepts win voxels with this ``posterior`` [N, C]."""

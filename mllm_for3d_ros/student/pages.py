@@ -1,4 +1,7 @@
-"""Rows of values in pages that versions share: a change copies the pages that it touches, nothing else."""
+"""Rows of values in pages that versions share: a change copies the pages that it touches, nothing else.
+
+In a page the values of one column lie side by side: few columns of all rows are read at the cost of what is read.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +36,7 @@ class Pages:
         pages = list(self.pages[: -(-count // PAGE)])
         shared = len(pages)
         for _ in range(-(-count // PAGE) - shared):
-            pages.append(values.new_zeros((PAGE, *values.shape[1:])))
+            pages.append(values.new_zeros((*values.shape[1:], PAGE)).movedim(-1, 0))
         names, sizes = torch.unique_consecutive(rows // PAGE, return_counts=True)
         start = 0
         for name, size in zip(names.tolist(), sizes.tolist(), strict=True):

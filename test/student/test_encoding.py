@@ -36,8 +36,7 @@ def at_rows(scene) -> torch.Tensor:
 def presence(scene) -> torch.Tensor:
     """[3, E] what tells of the presence of three concepts."""
     attention = torch.softmax(5 * torch.eye(4)[:3], 1)
-    claims = NETWORK.claims(scene.posterior.joined()[scene.voxels], attention)
-    logits = attention @ scene.scores.joined()[scene.voxels].T
+    logits, claims = (values[:, scene.voxels] for values in scene.told(attention))
     return NETWORK.evidence(logits, claims, attention, scene.inventory)
 
 
