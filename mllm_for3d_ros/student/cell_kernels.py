@@ -34,6 +34,21 @@ def keys_of(points, rows, size, keys):  # type: ignore[no-untyped-def]
 
 
 @njit(**OPTIONS)
+def counting_order(numbers, count):  # type: ignore[no-untyped-def]
+    """[N] int64 that sorts ``numbers`` [N], which lie in 0..count - 1; equal ones stay in their order."""
+    place = np.zeros(count + 1, np.int64)
+    for number in numbers:
+        place[number + 1] += 1
+    for number in range(count):
+        place[number + 1] += place[number]
+    order = np.empty(numbers.size, np.int64)
+    for i in range(numbers.size):
+        order[place[numbers[i]]] = i
+        place[numbers[i]] += 1
+    return order
+
+
+@njit(**OPTIONS)
 def differing_rows(new, old, rows):  # type: ignore[no-untyped-def]
     """Fill ``rows`` with those below the shorter length whose values differ at all; returns how many do.
 
@@ -96,8 +111,9 @@ def gather_means(cells, lists, cloud, means, totals):  # type: ignore[no-untyped
     """
     head, following = lists
     points, colors, normals, weights = cloud
+    sums = np.zeros(MEANS)
     for i in range(cells.size):
-        sums = np.zeros(MEANS)
+        sums[:] = 0.0
         total = 0.0
         row = head[cells[i]]
         while row >= 0:

@@ -31,6 +31,8 @@ FLOOR_STEP = 0.1
 """The floor is a multiple of this, m: should it rise or sink, every height changes."""
 _FLOOR_SHARE = 0.02
 _TILE = np.int64(~((7 << 42) | (7 << 21) | 7))
+_MANY = 16
+"""One name in so many cells is many."""
 
 
 def _steps() -> np.ndarray:
@@ -48,12 +50,10 @@ _STEPS = _steps()
 
 @dataclass(frozen=True)
 class Placed:
-    """Map rows that were put into cells. touched: [K] int64 cells that won or lost or hold a changed row; moved: [R]
-    int64 map rows in another cell.
-    """
+    """rows: [K] int64 map rows that may have changed; cells: [K] int32 cells that they lie in now."""
 
-    touched: np.ndarray
-    moved: np.ndarray
+    rows: np.ndarray
+    cells: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -116,24 +116,17 @@ class Cells:
         return self.renew(cloud, self.place(cloud, rows))
 
     def place(self, cloud: SceneCloud, rows: np.ndarray) -> Placed:
-        """The first half of ``update``: which cells there are, and which map rows lie in which."""
+        """The first half of ``update``: which cells there are now, and which the changed map rows lie in."""
         known, count = self._rows, len(cloud)
         rows = np.concatenate([rows[rows < min(known, count)], np.arange(known, count)])
         keys = np.empty(len(rows), np.int64)
         if not kernels.keys_of(cloud.points, rows, STUDENT_VOXEL, keys):
             raise CloudError(f"the map reaches farther than {LIMIT * STUDENT_VOXEL / 1000:.0f} km: shift its origin")
-        self.cell_of, self._following = grown(self.cell_of, count), grown(self._following, count)
         cells = np.empty(len(rows), np.int32)
-        order = np.argsort(keys & _TILE)  # what is near in space gets near rows
+        order = _tile_by_tile(keys)  # what is near in space gets near rows
         cells[order] = self.table.find_or_add(keys[order])
         self._make_room(len(self.table.keys))
-        moved = np.flatnonzero(self.cell_of[rows] != cells)
-        gone = np.arange(count, known)
-        touched = self._distinct(cells, self.cell_of[rows[moved]], self.cell_of[gone])
-        kernels.leave(np.concatenate([rows[moved], gone]), self.cell_of, self._head, self._following)
-        kernels.join(rows[moved], cells[moved], self.cell_of, self._head, self._following)
-        self._rows = count
-        return Placed(touched, rows[moved])
+        return Placed(rows, cells)
 
     def _make_room(self, size: int) -> None:
         self.kept, self.means, self.answer = (grown(a, size) for a in (self.kept, self.means, self.answer))
@@ -141,8 +134,8 @@ class Cells:
         self._head, self._marks = grown(self._head, size, -1), grown(self._marks, size)
 
     def renew(self, cloud: SceneCloud, placed: Placed) -> CellChange:
-        """The second half of ``update``: means, inputs, floor and answers. The cells and their table stay."""
-        touched = placed.touched
+        """The second half of ``update``: lists, means, inputs, floor and answers. The cells and their table stay."""
+        touched, moved = self._move(placed, len(cloud))
         means, totals = np.empty((len(touched), kernels.MEANS), np.float32), np.empty(len(touched))
         kernels.gather_means(touched, (self._head, self._following), kernels.values_of(cloud), means, totals)
         was, now = self.kept[touched], (totals >= self._min_weight) & (totals > 0)
@@ -155,7 +148,24 @@ class Cells:
         if floor != self.floor:
             self.floor = floor
             changed = np.union1d(changed, np.flatnonzero(self.kept[: len(self)]))
-        return CellChange(changed, self._answer(touched, touched[was != now]), placed.moved)
+        return CellChange(changed, self._answer(touched, touched[was != now]), moved)
+
+    def _move(self, placed: Placed, count: int) -> tuple[np.ndarray, np.ndarray]:
+        """Put rows of a map of ``count`` rows into the lists of their cells.
+
+        Returns cells [K] int64 that won or lost or hold a changed row, and map rows [R] int64 in another cell.
+        """
+        known = self._rows
+        self.cell_of, self._following = grown(self.cell_of, count), grown(self._following, count)
+        was = self.cell_of[placed.rows]
+        changed = np.flatnonzero(was != placed.cells)
+        moved, left, joined = placed.rows[changed], was[changed], placed.cells[changed]
+        gone = np.arange(count, known)
+        touched = self._distinct(placed.cells, left, self.cell_of[gone])
+        kernels.leave(np.concatenate([moved[left > 0], gone]), self.cell_of, self._head, self._following)
+        kernels.join(moved, joined, self.cell_of, self._head, self._following)
+        self._rows = count
+        return touched, moved
 
     def _answer(self, touched: np.ndarray, flipped: np.ndarray) -> np.ndarray:
         """Find who answers for the cells ``touched`` and those of noise near the ``flipped``; returns all of them."""
@@ -184,7 +194,12 @@ class Cells:
     def _distinct(self, *groups: np.ndarray) -> np.ndarray:
         """[K] int64 cells that are in any of ``groups`` (int32), rising, without 0."""
         self._stamp += 1
-        out, count = np.empty(min(len(self), sum(map(len, groups))), np.int64), 0
+        names = sum(map(len, groups))
+        if _MANY * names > len(self):  # then looking at all marks is quicker than sorting
+            for group in groups:
+                self._marks[group] = self._stamp
+            return np.flatnonzero(self._marks[1 : len(self)] == self._stamp) + 1
+        out, count = np.empty(min(len(self), names), np.int64), 0
         for group in groups:
             count = named_once(np.arange(len(group)), group[:, None], self._marks, self._stamp, out, count)
         return np.sort(out[:count])
@@ -206,3 +221,9 @@ class Cells:
             if seen >= needed:
                 return round(height * HEIGHT_STEP / FLOOR_STEP) * FLOOR_STEP
         return 0.0
+
+
+def _tile_by_tile(keys: np.ndarray) -> np.ndarray:
+    """[N] int64 order in which all of ``keys`` [N] in a tile of 8 x 8 x 8 cells follow each other."""
+    tiles = KeyTable()
+    return kernels.counting_order(tiles.find_or_add(keys & _TILE), len(tiles))

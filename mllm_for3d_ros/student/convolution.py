@@ -14,33 +14,34 @@ from mllm_for3d_ros.student.program import Layer
 from mllm_for3d_ros.student.sparse import backend_for
 from mllm_for3d_ros.student.sparse.engine import Engine, Pairs, engine
 
-_BLOCK = 512
-"""Rows whose links are turned at a time: they stay in the cache."""
 _UNFOLDED = {"cpu": 512}
 """Rows that plain torch unfolds at a time: in the cache of a CPU; a GPU takes more."""
 
 
 @dataclass(frozen=True)
 class Meetings:
-    """by_offset: [K, n] int32 rows that each of n outputs reads under K offsets, from 0, -1 where there is nothing."""
+    """links: [., K] int32 rows from 1 that a row reads under K offsets, 0 for none; rows: [n] int64, the outputs."""
 
-    by_offset: torch.Tensor
+    links: np.ndarray
+    rows: np.ndarray
+    device: str
 
     @cached_property
     def pairs(self) -> Pairs:
         """The lists that the compiled engine reads."""
-        return _compiled().pairs(self.by_offset)
+        return _compiled().pairs(torch.from_numpy(self.links), torch.from_numpy(self.rows))
 
     @cached_property
     def table(self) -> torch.Tensor:
-        """[n, K] int32 rows from 1, 0 where there is nothing."""
-        return (self.by_offset + 1).T.contiguous()
+        """[n, K] int32 ``links`` of the outputs."""
+        return torch.from_numpy(self.links[self.rows]).to(self.device)
 
     @cached_property
     def lists(self) -> list[tuple[torch.Tensor, torch.Tensor]]:
         """(rows from 1, outputs) int64 of each offset."""
-        found = [torch.nonzero(column >= 0).squeeze(1) for column in self.by_offset]
-        return [(column[out].long() + 1, out) for column, out in zip(self.by_offset, found, strict=True)]
+        columns = self.table.T.contiguous()
+        found = [torch.nonzero(column).squeeze(1) for column in columns]
+        return [(column[out].long(), out) for column, out in zip(columns, found, strict=True)]
 
 
 class Convolution:
@@ -85,7 +86,7 @@ class Convolution:
 
     def _unfolded(self, values: torch.Tensor, meetings: Meetings) -> torch.Tensor:
         matrix = self._weight.flatten(0, 1)
-        result = values.new_empty(meetings.by_offset.shape[1], matrix.shape[1])
+        result = values.new_empty(len(meetings.rows), matrix.shape[1])
         chunk = _UNFOLDED.get(values.device.type, 1 << 16)
         for start in range(0, len(result), chunk):
             rows = meetings.table[start : start + chunk]
@@ -95,7 +96,7 @@ class Convolution:
         return result
 
     def _listed(self, values: torch.Tensor, meetings: Meetings) -> torch.Tensor:
-        result = values.new_zeros(meetings.by_offset.shape[1], self._weight.shape[2])
+        result = values.new_zeros(len(meetings.rows), self._weight.shape[2])
         for weight, (read, out) in zip(self._weight, meetings.lists, strict=True):
             result.index_add_(0, out, values[read] @ weight)
         return result
@@ -108,23 +109,10 @@ def _compiled() -> Engine:
 
 
 @njit(**OPTIONS)
-def links_by_offset(links, rows):  # type: ignore[no-untyped-def]
-    """[K, n] int32 of ``links`` [capacity, K] int32 (rows from 1, 0 for none) at n ``rows``; see ``Meetings``."""
-    count, offsets = rows.size, links.shape[1]
-    table = np.empty((offsets, count), np.int32)
-    for start in range(0, count, _BLOCK):
-        end = min(start + _BLOCK, count)
-        for k in range(offsets):
-            for i in range(start, end):
-                table[k, i] = links[rows[i], k] - 1
-    return table
-
-
-@njit(**OPTIONS)
 def parent_by_octant(parents, keys, rows):  # type: ignore[no-untyped-def]
-    """[8, n] int32: the parent of each of n ``rows``, from 0, under its octant, -1 elsewhere; what "up" reads."""
-    table = np.full((8, rows.size), -1, np.int32)
+    """[n, 8] int32 the parent (from 1) of each of n ``rows`` under its octant, 0 elsewhere; what "up" reads."""
+    links = np.zeros((rows.size, 8), np.int32)
     for i in range(rows.size):
         key = keys[rows[i]]
-        table[((key >> 42) & 1) << 2 | ((key >> 21) & 1) << 1 | (key & 1), i] = parents[rows[i]] - 1
-    return table
+        links[i, ((key >> 42) & 1) << 2 | ((key >> 21) & 1) << 1 | (key & 1)] = parents[rows[i]]
+    return links

@@ -127,6 +127,11 @@ class GridTree:
         """Rows that there is room for on each level."""
         return [len(rows.keys) for rows in self._tables]
 
+    @property
+    def counts(self) -> list[int]:
+        """Rows in use on each level, row 0 with them."""
+        return [rows.count for rows in self._tables]
+
     def neighbours(self, level: int) -> np.ndarray:
         """[capacity, 27] int32 rows of ``level`` that touch a row of it, itself in the middle, 0 for none."""
         return self._neighbours[level].of(self._tables[level])

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 from mllm_for3d_ros.student.cells import Cells
-from mllm_for3d_ros.student.convolution import Convolution, Meetings, links_by_offset, parent_by_octant
+from mllm_for3d_ros.student.convolution import Convolution, Meetings, parent_by_octant
 from mllm_for3d_ros.student.grids import GridTree
 from mllm_for3d_ros.student.key_table import distinct
 from mllm_for3d_ros.student.program import Layer, Program, Stage
@@ -35,6 +35,14 @@ class _Work:
     meetings: Meetings | None
 
 
+@dataclass(frozen=True)
+class _Room:
+    """Rows that there has to be room for in a layer's values, and those [b] int64 that must become 0 before use."""
+
+    capacity: int
+    blank: torch.Tensor
+
+
 class IncrementalNetwork:
     """The values of a map in every layer.
 
@@ -47,6 +55,7 @@ class IncrementalNetwork:
         self._layers = programs[0]
         self._device = device
         self._passes = [_Pass(program, device) for program in programs]
+        self._known: list[int] = []
 
     @property
     def levels(self) -> int:
@@ -56,8 +65,9 @@ class IncrementalNetwork:
     def compute(self, cells: Cells, tree: GridTree, changed: np.ndarray) -> tuple[np.ndarray, torch.Tensor]:
         """See ``memory.Computation``."""
         alive = [cells.kept, *(grid.alive for grid in tree.grids)]
-        first = all(len(values) == 1 for one in self._passes for values in one.values)
+        first = not self._known
         voxels = [np.flatnonzero(one) for one in alive] if first else []
+        blank = self._blank(alive, tree.counts)
         dirty, works = [changed], list[_Work]()
         inputs = results = torch.zeros(())
         with torch.inference_mode():
@@ -71,10 +81,20 @@ class IncrementalNetwork:
                 if index == 0:
                     inputs = torch.from_numpy(cells.inputs(rows)).to(self._device)
                 if index < len(self._layers) - 1:
-                    capacity = tree.capacities[layer.level]
-                    dirty.append(_either([one.update(index, inputs, work, capacity, first) for one in self._passes]))
+                    room = _Room(tree.capacities[layer.level], blank[layer.level])
+                    dirty.append(_either([one.update(index, inputs, work, room, first) for one in self._passes]))
             results = sum((one.result(work) for one in self._passes), results)
         return works[-1].rows, results / len(self._passes)
+
+    def _blank(self, alive: list[np.ndarray], counts: list[int]) -> list[torch.Tensor]:
+        """Rows of each level that are new and hold nothing yet; at first only those that will not be computed."""
+        new = (
+            [np.arange(known, count) for known, count in zip(self._known, counts, strict=True)]
+            if self._known
+            else [np.flatnonzero(~one[:count]) for one, count in zip(alive, counts, strict=True)]
+        )
+        self._known = counts
+        return [torch.from_numpy(rows).to(self._device) for rows in new]
 
     def _same(self, layer: Layer, rows: np.ndarray, before: list[_Work]) -> _Work | None:
         """The work of an earlier layer that reads the same rows."""
@@ -91,12 +111,9 @@ class IncrementalNetwork:
             return None
         if layer.kind == "up":
             keys = cells.table.keys if level == 0 else tree.grids[level - 1].table.keys
-            table = parent_by_octant(tree.parents[level], keys, rows)
-        elif layer.kind == "around":
-            table = links_by_offset(tree.neighbours(level), rows)
-        else:
-            table = links_by_offset(tree.grids[level - 1].children, rows)
-        return Meetings(torch.from_numpy(table).to(self._device))
+            return Meetings(parent_by_octant(tree.parents[level], keys, rows), np.arange(len(rows)), self._device)
+        links = tree.neighbours(level) if layer.kind == "around" else tree.grids[level - 1].children
+        return Meetings(links, rows, self._device)
 
 
 def _reached(layer: Layer, dirty: list[np.ndarray], tree: GridTree) -> np.ndarray:
@@ -126,17 +143,17 @@ class _Pass:
         self._convolutions = [None if layer.kind == "points" else Convolution(layer, device) for layer in program]
         self.values = [torch.zeros((1, layer.channels), device=device) for layer in program[:-1]]
 
-    def update(self, index: int, inputs: torch.Tensor, work: _Work, capacity: int, first: bool) -> np.ndarray:
+    def update(self, index: int, inputs: torch.Tensor, work: _Work, room: _Room, first: bool) -> np.ndarray:
         """Compute the rows of layer ``index``; returns those that it changed, [K] int64 rising.
 
         Args:
             index: of any layer but the last.
             inputs: [n, 8] of the network, those of the first layer's rows.
             work: of the layer.
-            capacity: rows that there has to be room for.
+            room: for its values.
             first: whether all rows are new; then they need not be compared.
         """
-        target = self.values[index] = _grown(self.values[index], capacity, work.rows if first else work.rows[:0])
+        target = self.values[index] = _grown(self.values[index], room.capacity).index_fill_(0, room.blank, 0.0)
         if first:
             self._compute(index, inputs, work, target)
             return work.rows
@@ -184,16 +201,13 @@ class _Pass:
         return x
 
 
-def _grown(values: torch.Tensor, size: int, written: np.ndarray) -> torch.Tensor:
-    """``values`` with room for ``size`` rows, the new ones 0 but for the rows ``written``, which will be written to."""
-    before = len(values)
-    if before >= size:
+def _grown(values: torch.Tensor, size: int) -> torch.Tensor:
+    """``values`` with room for ``size`` rows; the new ones hold anything."""
+    if len(values) >= size:
         return values
     larger = _empty(size, values.shape[1], values.device)
-    larger[:before] = values
-    silent = np.ones(size - before, bool)
-    silent[written[written >= before] - before] = False
-    return larger.index_fill_(0, torch.from_numpy(np.flatnonzero(silent) + before).to(values.device), 0.0)
+    larger[: len(values)] = values
+    return larger
 
 
 def _empty(rows: int, channels: int, device: torch.device) -> torch.Tensor:

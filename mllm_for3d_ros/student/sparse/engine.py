@@ -19,7 +19,7 @@ import torch
 from mllm_for3d_ros.errors import DeviceError
 
 LIBRARY = "libsparse_engine.so"
-VERSION = 2
+VERSION = 3
 ISA_VARIABLE = "MLLM_FOR3D_SPARSE_ISA"
 INSTRUCTION_SETS = ("avx512", "avx2", "baseline")
 SUFFIXES = {torch.float32: "f32", torch.float64: "f64"}
@@ -125,14 +125,20 @@ class Engine:
         self.call(f"weight_gradient_{SUFFIXES[x.dtype]}", x, gradient, result, *pairs.tensors, *sizes, _threads())
         return result
 
-    def pairs(self, table: torch.Tensor) -> Pairs:
-        """The entries of a kernel map's ``table`` [K, rows_out] int32 as lists by blocks of output rows."""
-        offsets, rows = table.shape
-        blocks = -(-rows // self.block_rows)
+    def pairs(self, table: torch.Tensor, chosen: torch.Tensor | None = None) -> Pairs:
+        """Which input row each output reads under K offsets, as lists by blocks of output rows.
+
+        Args:
+            table: [K, rows_out] int32 of a kernel map, -1 for none; with ``chosen``, links [., K] int32 that count
+                from 1 and have 0 for none.
+            chosen: [rows_out] int64 rows of the links that are the outputs.
+        """
+        offsets, rows = table.shape if chosen is None else (table.shape[1], len(chosen))
+        blocks, sizes = -(-rows // self.block_rows), (_wide(offsets), _wide(rows), chosen)
         starts = torch.empty(blocks * offsets + 1, dtype=torch.int64)
-        self.call("count_pairs", table, _wide(offsets), _wide(rows), starts, _threads())
+        self.call("count_pairs", table, *sizes, starts, _threads())
         inputs, outputs = torch.empty((2, int(starts[-1])), dtype=torch.int32)
-        self.call("fill_pairs", table, _wide(offsets), _wide(rows), starts, inputs, outputs, _threads())
+        self.call("fill_pairs", table, *sizes, starts, inputs, outputs, _threads())
         return Pairs(offsets, rows, (inputs, outputs, starts))
 
 

@@ -12,8 +12,8 @@ int sparse_neighbours(const int64_t*, const int32_t*, int64_t, const int32_t*, i
 int sparse_coarsen(const int64_t*, const int32_t*, int64_t, const int32_t*, const int32_t*, int32_t*, int32_t*,
                    int64_t*);
 int sparse_strided(const int32_t*, const int32_t*, int64_t, int64_t, int32_t*, int32_t*);
-int sparse_count_pairs(const int32_t*, int64_t, int64_t, int64_t*, int);
-int sparse_fill_pairs(const int32_t*, int64_t, int64_t, const int64_t*, int32_t*, int32_t*, int);
+int sparse_count_pairs(const int32_t*, int64_t, int64_t, const int64_t*, int64_t*, int);
+int sparse_fill_pairs(const int32_t*, int64_t, int64_t, const int64_t*, const int64_t*, int32_t*, int32_t*, int);
 int64_t sparse_block_rows();
 #define DECLARE(T, S)                                                                                               \
   int sparse_lanes_##S();                                                                                           \
@@ -49,9 +49,20 @@ int convolve(const std::vector<int32_t>& table, int64_t offsets, int64_t rows_in
   using C = Calls<T>;
   const int64_t blocks = (rows_out + sparse_block_rows() - 1) / sparse_block_rows();
   std::vector<int64_t> starts(blocks * offsets + 1);
-  int status = sparse_count_pairs(table.data(), offsets, rows_out, starts.data(), 2);
+  int status = sparse_count_pairs(table.data(), offsets, rows_out, nullptr, starts.data(), 2);
   std::vector<int32_t> in(starts.back()), out(starts.back());
-  status |= sparse_fill_pairs(table.data(), offsets, rows_out, starts.data(), in.data(), out.data(), 2);
+  status |= sparse_fill_pairs(table.data(), offsets, rows_out, nullptr, starts.data(), in.data(), out.data(), 2);
+  std::vector<int32_t> links(table.size());
+  std::vector<int64_t> chosen(rows_out), same(starts.size());
+  for (int64_t i = 0; i < rows_out; ++i) {
+    chosen[i] = rows_out - 1 - i;
+    for (int64_t k = 0; k < offsets; ++k) links[chosen[i] * offsets + k] = table[k * rows_out + i] + 1;
+  }
+  status |= sparse_count_pairs(links.data(), offsets, rows_out, chosen.data(), same.data(), 2);
+  std::vector<int32_t> in_again(in.size()), out_again(in.size());
+  status |= sparse_fill_pairs(links.data(), offsets, rows_out, chosen.data(), starts.data(), in_again.data(),
+                              out_again.data(), 2);
+  status |= same != starts || in_again != in || out_again != out;
   std::vector<T> x(rows_in * ci, T(1)), w(offsets * ci * co, T(0.5)), y(rows_out * co), dw(w.size()), bias(co, T(1));
   const int64_t across = (co + C::lanes() - 1) / C::lanes() * C::lanes();
   std::vector<T> packed(offsets * ci * across);

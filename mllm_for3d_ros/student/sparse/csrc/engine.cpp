@@ -44,7 +44,7 @@ const Kernels<double>* kernels<double>() {
 extern "C" {
 
 // Version of this interface; Python refuses another one.
-int sparse_version() { return 2; }
+int sparse_version() { return 3; }
 
 int64_t sparse_block_rows() { return kBlockRows; }
 

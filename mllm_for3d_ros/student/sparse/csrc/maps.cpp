@@ -66,6 +66,17 @@ int64_t lower_bound(const int64_t* key, int64_t n, int64_t wanted) {
   return low;
 }
 
+// Which input row an output reads under an offset, -1 for none: a kernel map's table [offsets, rows], or, with the
+// `chosen` [rows] outputs, links [., offsets] of theirs, which count from 1 and have 0 for none.
+struct Table {
+  const int32_t* entries;
+  int64_t offsets, rows;
+  const int64_t* chosen;
+  int32_t at(int64_t k, int64_t i) const {
+    return chosen ? entries[chosen[i] * offsets + k] - 1 : entries[k * rows + i];
+  }
+};
+
 }  // namespace
 
 extern "C" {
@@ -183,8 +194,10 @@ int sparse_strided(const int32_t* coords, const int32_t* parent, int64_t n, int6
   return kDone;
 }
 
-// starts [blocks * offsets + 1] of the pairs in a table [offsets, rows]; the last one is their number.
-int sparse_count_pairs(const int32_t* table, int64_t offsets, int64_t rows, int64_t* starts, int threads) {
+// starts [blocks * offsets + 1] of the pairs in a table, see Table; the last one is their number.
+int sparse_count_pairs(const int32_t* table, int64_t offsets, int64_t rows, const int64_t* chosen, int64_t* starts,
+                       int threads) {
+  const Table entries{table, offsets, rows, chosen};
   const int64_t blocks = (rows + kBlockRows - 1) / kBlockRows;
   starts[0] = 0;
 #pragma omp parallel for schedule(static) num_threads(threads)
@@ -192,7 +205,7 @@ int sparse_count_pairs(const int32_t* table, int64_t offsets, int64_t rows, int6
     const int64_t first = b * kBlockRows, last = first + kBlockRows < rows ? first + kBlockRows : rows;
     for (int64_t k = 0; k < offsets; ++k) {
       int64_t count = 0;
-      for (int64_t i = first; i < last; ++i) count += table[k * rows + i] >= 0;
+      for (int64_t i = first; i < last; ++i) count += entries.at(k, i) >= 0;
       starts[b * offsets + k + 1] = count;
     }
   }
@@ -200,21 +213,22 @@ int sparse_count_pairs(const int32_t* table, int64_t offsets, int64_t rows, int6
   return kDone;
 }
 
-int sparse_fill_pairs(const int32_t* table, int64_t offsets, int64_t rows, const int64_t* starts, int32_t* in,
-                      int32_t* out, int threads) {
+int sparse_fill_pairs(const int32_t* table, int64_t offsets, int64_t rows, const int64_t* chosen, const int64_t* starts,
+                      int32_t* in, int32_t* out, int threads) {
+  const Table entries{table, offsets, rows, chosen};
   const int64_t blocks = (rows + kBlockRows - 1) / kBlockRows;
 #pragma omp parallel for schedule(static) num_threads(threads)
-  for (int64_t b = 0; b < blocks; ++b) {
-    const int64_t first = b * kBlockRows, last = first + kBlockRows < rows ? first + kBlockRows : rows;
+  for (int64_t b = 0; b < blocks; ++b)
     for (int64_t k = 0; k < offsets; ++k) {
-      int64_t p = starts[b * offsets + k];
-      for (int64_t i = first; i < last; ++i) {
-        if (table[k * rows + i] < 0) continue;
-        in[p] = table[k * rows + i];
-        out[p++] = static_cast<int32_t>(i);
+      const int64_t end = starts[b * offsets + k + 1];
+      // Without a branch on the entry: what is no pair is written over by the next one, of which there is one.
+      for (int64_t p = starts[b * offsets + k], i = b * kBlockRows; p < end; ++i) {
+        const int32_t entry = entries.at(k, i);
+        in[p] = entry;
+        out[p] = static_cast<int32_t>(i);
+        p += entry >= 0;
       }
     }
-  }
   return kDone;
 }
 
