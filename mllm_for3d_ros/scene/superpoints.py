@@ -267,19 +267,25 @@ def _segment(ranked, a, b, weights, count, tolerance, min_size):  # type: ignore
     parent = np.arange(count)
     size = np.ones(count, np.int64)
     bearable = np.full(count, tolerance, np.float32)
+    left, kept_apart = np.empty_like(ranked), 0
     for edge in ranked:
         if parent[a[edge]] == parent[b[edge]]:
             continue
         x, y = root(parent, a[edge]), root(parent, b[edge])
-        if x != y and weights[edge] <= bearable[x] and weights[edge] <= bearable[y]:
+        if x == y:
+            continue
+        if weights[edge] <= bearable[x] and weights[edge] <= bearable[y]:
             if size[x] < size[y]:
                 x, y = y, x
             parent[y] = x
             size[x] += size[y]
             bearable[x] = weights[edge] + tolerance / np.float32(size[x])
+        else:
+            left[kept_apart] = edge
+            kept_apart += 1
     for i in range(count):
         parent[i] = root(parent, i)
-    for edge in ranked:
+    for edge in left[:kept_apart]:
         if parent[a[edge]] == parent[b[edge]]:
             continue
         x, y = root(parent, a[edge]), root(parent, b[edge])

@@ -178,12 +178,14 @@ class SceneEncoder:
         voxels, answered, moved = (torch.from_numpy(rows) for rows in (encoded.rows, change.answered, change.moved))
         with torch.inference_mode():
             scores = self._network.scores(encoded.embeddings)
+            parts = scores.split(PAGE)  # what is made on the way stays in the cache
+            totals = torch.cat([self._network.totals(part) for part in parts])
             return replace(
                 base,
                 cloud=cloud,
                 pieces=pieces,
                 scores=base.scores.replaced(voxels, scores, len(cells)),
-                totals=base.totals.replaced(voxels, self._network.totals(scores), len(cells)),
+                totals=base.totals.replaced(voxels, totals, len(cells)),
                 answering=base.answering.replaced(
                     answered, torch.from_numpy(cells.answer[change.answered]), len(cells)
                 ),

@@ -24,6 +24,8 @@ from mllm_for3d_ros.student.program import Layer, Program, Stage
 
 UNNOTICED = 5e-6
 """Values are of the order of 1. After 30 updates of a room its embeddings were off by 2e-5 at most."""
+_AT_ONCE = {"cpu": 4096}
+"""Voxels that go through the stages that look at a voxel alone at a time; a GPU takes all."""
 
 
 @dataclass(frozen=True)
@@ -182,23 +184,36 @@ class _Pass:
             return torch.zeros((0, layer.channels), device=self._device)
         convolution, rows = self._convolutions[index], self._rows(work.rows)
         if convolution is None:
-            read = [inputs if value == 0 else self.values[value - 1].index_select(0, rows) for value in layer.sources]
-            x = self._applied(read[0] if len(read) == 1 else torch.cat(read, 1), layer.stages)
-            return x if target is None else target.index_copy_(0, rows, x)
+            x = inputs if layer.sources == (0,) else self._side_by_side(layer.sources, inputs, rows)
+            return self._applied(x, layer.stages, rows, target)
         assert work.meetings is not None
         source, later = self.values[layer.sources[0] - 1], layer.stages[1:]
         added = None if layer.added is None else self.values[layer.added - 1]
-        if target is not None and not later:
+        if not later:
             return convolution(source, work.meetings, rows, added, target)
-        x = self._applied(convolution(source, work.meetings, rows, added, None), later)
-        return x if target is None else target.index_copy_(0, rows, x)
+        return self._applied(convolution(source, work.meetings, rows, added, None), later, rows, target)
 
-    def _applied(self, x: torch.Tensor, stages: Sequence[Stage]) -> torch.Tensor:
-        for stage in stages:
-            assert stage.bias is not None
-            x = torch.addmm(stage.bias.to(self._device), x, stage.weight[0].to(self._device))
-            x = x.relu_() if stage.relu else x
-        return x
+    def _side_by_side(self, sources: Sequence[int], inputs: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
+        read = [inputs if value == 0 else self.values[value - 1].index_select(0, rows) for value in sources]
+        return read[0] if len(read) == 1 else torch.cat(read, 1)
+
+    def _applied(
+        self, x: torch.Tensor, stages: Sequence[Stage], rows: torch.Tensor, target: torch.Tensor | None
+    ) -> torch.Tensor:
+        """``x`` [n, Ci] after ``stages``, [n, Co]; with ``target`` [capacity, Co] as its ``rows`` [n] instead."""
+        result = x.new_empty((len(x), stages[-1].weight.shape[2])) if target is None else target
+        some = _AT_ONCE.get(x.device.type, len(x))
+        for start in range(0, len(x), some):
+            y = x[start : start + some]  # what is made of it on the way stays in the cache
+            for stage in stages:
+                assert stage.bias is not None
+                y = torch.addmm(stage.bias.to(x.device), y, stage.weight[0].to(x.device))
+                y = y.relu_() if stage.relu else y
+            if target is None:
+                result[start : start + some] = y
+            else:
+                target.index_copy_(0, rows[start : start + some], y)
+        return result
 
 
 def _grown(values: torch.Tensor, size: int) -> torch.Tensor:

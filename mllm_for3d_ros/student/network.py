@@ -192,7 +192,7 @@ class StudentNetwork(nn.Module):
 
     def totals(self, scores: torch.Tensor) -> torch.Tensor:
         """[N] logarithm of what ``posterior_of`` the ``scores`` [N, C + 1] divides by: it is exp(scores - totals)."""
-        return torch.logsumexp(F.pad(scores.T[:-1], (0, 0, 1, 0)), dim=0)
+        return F.softplus(torch.logsumexp(scores.T[:-1], dim=0))  # "none" has the logit 0
 
     def claims(self, posterior: torch.Tensor, attention: torch.Tensor) -> torch.Tensor:
         """Probability [Q, N] that the instructions' concepts win voxels with this ``posterior`` [N, C]."""

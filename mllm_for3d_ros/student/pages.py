@@ -6,6 +6,7 @@ In a page the values of one column lie side by side: few columns of all rows are
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 
@@ -37,14 +38,14 @@ class Pages:
         shared = len(pages)
         for _ in range(-(-count // PAGE) - shared):
             pages.append(values.new_zeros((*values.shape[1:], PAGE)).movedim(-1, 0))
-        names, sizes = torch.unique_consecutive(rows // PAGE, return_counts=True)
-        start = 0
-        for name, size in zip(names.tolist(), sizes.tolist(), strict=True):
-            here = (rows[start : start + size] - name * PAGE).to(values.device)
+        for name, start, end in _runs(rows):
             if name < shared:
                 pages[name] = pages[name].clone()
-            pages[name].index_copy_(0, here, values[start : start + size])
-            start += size
+            first, last = (int(rows[i]) - name * PAGE for i in (start, end - 1))
+            if last - first == end - 1 - start:  # without a gap
+                pages[name][first : last + 1] = values[start:end]
+            else:
+                pages[name].index_copy_(0, (rows[start:end] - name * PAGE).to(values.device), values[start:end])
         return Pages(tuple(pages), count)
 
     def parts(self) -> list[torch.Tensor]:
@@ -54,3 +55,12 @@ class Pages:
     def joined(self) -> torch.Tensor:
         """[count, ...] all rows in one piece; there must be some."""
         return torch.cat(self.parts())
+
+
+def _runs(rows: torch.Tensor) -> list[tuple[int, int, int]]:
+    """(page, first, end) of each page that the rising ``rows`` [K] lie in, by places in ``rows``."""
+    if not len(rows):
+        return []
+    low, high = int(rows[0]) // PAGE, int(rows[-1]) // PAGE
+    bounds = torch.searchsorted(rows, torch.arange(low, high + 2) * PAGE).tolist()
+    return [(low + i, start, end) for i, (start, end) in enumerate(pairwise(bounds)) if start < end]
