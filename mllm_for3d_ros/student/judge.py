@@ -82,8 +82,18 @@ class Judge(nn.Module):
 
     def forward(self, evidence: torch.Tensor, concepts: torch.Tensor) -> torch.Tensor:
         """Logits [N] that what has ``evidence`` [N, E] is there; ``concepts`` [N, C]: how far each concept is meant."""
-        read = self.read(evidence)
-        return torch.stack([member(read, concepts) for member in self.members]).mean(0)
+        first, second, common = (self._joined(name) for name in ("first", "second", "common"))
+        own, bias = (torch.stack([getattr(member, name) for member in self.members]) for name in ("own", "bias"))
+        x = F.relu(torch.baddbmm(first[1], self.read(evidence).expand(MEMBERS, -1, -1), first[0]))
+        x = F.relu(torch.baddbmm(second[1], x, second[0]))
+        logits = (x * (concepts @ own + common[0].mT)).sum(2) + common[1][:, 0] + bias @ concepts.T
+        return logits.mean(0)
+
+    def _joined(self, name: str) -> tuple[torch.Tensor, torch.Tensor]:
+        """Weights [members, inputs, outputs] and biases [members, 1, outputs] of one layer of all members."""
+        layers = [getattr(member, name) for member in self.members]
+        weights = torch.stack([layer.weight for layer in layers]).mT
+        return weights, torch.stack([layer.bias for layer in layers])[:, None]
 
     def presence(self, evidence: np.ndarray, concepts: np.ndarray) -> np.ndarray:
         """[N] 0..1 of ``evidence`` [N, E] and ``concepts`` [N] int64; NaN where it does not know the concept."""

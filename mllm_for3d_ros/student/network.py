@@ -35,6 +35,8 @@ PRESENCE_TOP = (10, 30, 100)
 _LIKELY = 0.02
 """Probability from which the reading's concepts are looked for."""
 _LEAST = 1e-12
+_BLOCK = 64
+"""Voxels whose maximum is looked at first where the highest values are wanted."""
 _UNSURE = 1e-5
 """Probabilities are kept this far from 0 and 1 where logits are taken of them."""
 
@@ -264,8 +266,8 @@ class StudentNetwork(nn.Module):
             attention: [Q, C + 1] of the query projector.
             inventory: [C] highest ``posterior`` of each concept in any voxel of the scene.
         """
-        tops = _means(_strongest(mask_logits)), _means(_logit(_strongest(claims)))
-        strength = torch.stack([*tops[0], *tops[1], 10 * attention[:, -1] - 5], 1)
+        alone, rivalled = _strongest(torch.cat([mask_logits, claims])).chunk(2)  # at once: threads share the rows
+        strength = torch.cat([_means(alone), _means(_logit(rivalled)), 10 * attention[:, -1:] - 5], 1)
         told = self.presence_head(strength) + (attention[:, :-1] @ self.presence_bias)[:, None]
         found = _logit(inventory).expand(len(attention), -1)
         return torch.cat([told, strength, found], 1)
@@ -277,10 +279,17 @@ def _logit(probability: torch.Tensor) -> torch.Tensor:
 
 def _strongest(values: torch.Tensor) -> torch.Tensor:
     """The highest [Q, n] of ``values`` [Q, N], falling, as many as ``PRESENCE_TOP`` asks for."""
-    return values.topk(min(max(PRESENCE_TOP), values.shape[1]), dim=1).values
+    number = min(max(PRESENCE_TOP), values.shape[1])
+    blocks = values[:, : values.shape[1] // _BLOCK * _BLOCK].unflatten(1, (-1, _BLOCK))
+    if blocks.shape[1] > number:  # none of the highest lies outside of the blocks with the highest maxima
+        best = blocks.amax(2).topk(number, dim=1, sorted=False).indices
+        near = blocks.gather(1, best[:, :, None].expand(-1, -1, _BLOCK)).flatten(1)
+        values = torch.cat([near, values[:, blocks.shape[1] * _BLOCK :]], 1)
+    return values.topk(number, dim=1).values
 
 
-def _means(logits: torch.Tensor) -> list[torch.Tensor]:
-    """Means [Q] of the first ``PRESENCE_TOP`` of ``logits`` [Q, n]."""
-    kept = logits.clamp(-12, 12)
-    return [kept[:, : min(number, kept.shape[1])].mean(1) for number in PRESENCE_TOP]
+def _means(logits: torch.Tensor) -> torch.Tensor:
+    """Means [Q, len(PRESENCE_TOP)] of the first ``PRESENCE_TOP`` of ``logits`` [Q, n]."""
+    taken = logits.new_tensor([PRESENCE_TOP]).clamp(max=logits.shape[1])
+    places = torch.arange(logits.shape[1], device=logits.device)[:, None]
+    return logits.clamp(-12, 12) @ ((places < taken) / taken)
