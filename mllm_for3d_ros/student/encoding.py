@@ -17,7 +17,7 @@ from mllm_for3d_ros.student.memory import Computation, Encoded, SceneMemory
 from mllm_for3d_ros.student.network import SparseUNet, StudentNetwork
 from mllm_for3d_ros.student.pages import PAGE, Pages
 from mllm_for3d_ros.student.pieces import Smoothing
-from mllm_for3d_ros.student.program import POSES, compile_unet
+from mllm_for3d_ros.student.program import POSES, Stage, compile_unet
 from mllm_for3d_ros.student.whole import WholeNetwork
 from mllm_for3d_ros.types import SceneCloud
 
@@ -177,14 +177,13 @@ class SceneEncoder:
             pieces = pieces.replaced(torch.from_numpy(segmented), numbers, len(cells))
         voxels, answered, moved = (torch.from_numpy(rows) for rows in (encoded.rows, change.answered, change.moved))
         with torch.inference_mode():
-            scores = self._network.scores(encoded.embeddings)
-            parts = scores.split(PAGE)  # what is made on the way stays in the cache
+            parts = encoded.scores.split(PAGE)  # what is made on the way stays in the cache
             totals = torch.cat([self._network.totals(part) for part in parts])
             return replace(
                 base,
                 cloud=cloud,
                 pieces=pieces,
-                scores=base.scores.replaced(voxels, scores, len(cells)),
+                scores=base.scores.replaced(voxels, encoded.scores, len(cells)),
                 totals=base.totals.replaced(voxels, totals, len(cells)),
                 answering=base.answering.replaced(
                     answered, torch.from_numpy(cells.answer[change.answered]), len(cells)
@@ -196,7 +195,9 @@ class SceneEncoder:
 def _computation(network: StudentNetwork, device: str, passes: int) -> Callable[[], Computation]:
     """Makes the computation of a map, once for each; only the compact network goes on from what it knows."""
     if isinstance(network.unet, SparseUNet):
-        programs = [compile_unet(network.unet, pose) for pose in POSES[:passes]]
+        weight, bias = network.score_map()
+        told = Stage(weight.detach().T[None], bias.detach(), False)
+        programs = [compile_unet(network.unet, pose, told) for pose in POSES[:passes]]
         return lambda: IncrementalNetwork(programs, device)
     whole = WholeNetwork(network, device, passes)
     return lambda: whole

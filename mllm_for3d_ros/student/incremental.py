@@ -71,7 +71,7 @@ class IncrementalNetwork:
         voxels = [np.flatnonzero(one) for one in alive] if first else []
         blank = self._blank(alive, tree.counts)
         dirty, works = [changed], list[_Work]()
-        inputs = results = torch.zeros(())
+        inputs = torch.zeros(())
         with torch.inference_mode():
             for index, layer in enumerate(self._layers):
                 touched = voxels[layer.level] if first else _reached(layer, dirty, tree)
@@ -85,8 +85,8 @@ class IncrementalNetwork:
                 if index < len(self._layers) - 1:
                     room = _Room(tree.capacities[layer.level], blank[layer.level])
                     dirty.append(_either([one.update(index, inputs, work, room, first) for one in self._passes]))
-            results = sum((one.result(work) for one in self._passes), results)
-        return works[-1].rows, results / len(self._passes)
+            results = [one.result(work) for one in self._passes]
+            return works[-1].rows, results[0] if len(results) == 1 else torch.stack(results).mean(0)
 
     def _blank(self, alive: list[np.ndarray], counts: list[int]) -> list[torch.Tensor]:
         """Rows of each level that are new and hold nothing yet; at first only those that will not be computed."""
@@ -201,7 +201,8 @@ class _Pass:
         self, x: torch.Tensor, stages: Sequence[Stage], rows: torch.Tensor, target: torch.Tensor | None
     ) -> torch.Tensor:
         """``x`` [n, Ci] after ``stages``, [n, Co]; with ``target`` [capacity, Co] as its ``rows`` [n] instead."""
-        result = x.new_empty((len(x), stages[-1].weight.shape[2])) if target is None else target
+        columns = stages[-1].weight.shape[2]
+        result = x.new_empty((columns, len(x))).T if target is None else target  # the former as ``Pages`` has it
         some = _AT_ONCE.get(x.device.type, len(x))
         for start in range(0, len(x), some):
             y = x[start : start + some]  # what is made of it on the way stays in the cache

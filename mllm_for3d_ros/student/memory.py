@@ -24,18 +24,22 @@ class Computation(Protocol):
         """Number of levels, the cells among them, that it needs of the grids."""
 
     def compute(self, cells: Cells, tree: GridTree, changed: np.ndarray) -> tuple[np.ndarray, torch.Tensor]:
-        """Voxels [n] int64, rising, that the ``changed`` [K] int64 cells bear on, and their embeddings [n, 64]."""
+        """Voxels [n] int64, rising, that the ``changed`` [K] int64 cells bear on, and their scores [n, C + 1].
+
+        See ``StudentNetwork.scores``.
+        """
 
 
 @dataclass(frozen=True)
 class Encoded:
-    """An update's results. rows: [n] int64 voxels (rows of ``Cells``); embeddings: [n, 64]; change: of the cells.
+    """What an update gives.
 
+    rows: [n] int64 voxels (rows of ``Cells``); scores: [n, C + 1] of them; change: of the cells.
     segmented: [s] int64 voxels whose piece may be another; none where pieces are not wanted.
     """
 
     rows: np.ndarray
-    embeddings: torch.Tensor
+    scores: torch.Tensor
     change: CellChange
     segmented: np.ndarray
 
@@ -67,8 +71,8 @@ class SceneMemory:
             connected.result()
             self._tree.update(self.cells.table, self.cells.kept, change.voxels)
             segmented = self._start_segmenting(pool, change.voxels)
-            voxels, embeddings = self._computation.compute(self.cells, self._tree, change.voxels)
-            return Encoded(voxels, embeddings, change, segmented())
+            voxels, scores = self._computation.compute(self.cells, self._tree, change.voxels)
+            return Encoded(voxels, scores, change, segmented())
 
     def _start_segmenting(self, pool: Executor, changed: np.ndarray) -> Callable[[], np.ndarray]:
         """Segment what the voxels ``changed`` bear on in ``pool``, without the grids; the result waits for it."""

@@ -170,8 +170,11 @@ class StudentNetwork(nn.Module):
 
         Those of an instruction are their mean by its attention: tokens are means of concepts, and all is linear.
         """
-        tokens = self.token_map(self.projector.concepts)
-        return torch.addmm(self.bias.expand(self._concepts, 1), tokens, embeddings.T).T  # as ``Pages`` keeps them
+        return F.linear(embeddings, *self.score_map())
+
+    def score_map(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Weight [C + 1, 64] and bias [C + 1] of ``scores``, which are linear in the embeddings."""
+        return self.token_map(self.projector.concepts), self.bias.expand(self._concepts)
 
     @property
     def _concepts(self) -> int:

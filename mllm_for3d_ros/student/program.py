@@ -100,8 +100,10 @@ class _Compiler:
         return self.add(Layer("up", level, (source,), (Stage(weight, None, False),), added))
 
 
-def compile_unet(unet: SparseUNet, pose: Pose = POSES[0]) -> Program:
+def compile_unet(unet: SparseUNet, pose: Pose = POSES[0], told: Stage | None = None) -> Program:
     """The layers from inputs [N, 8] to mask embeddings [N, 64], for the scene in ``pose``.
+
+    With ``told``, which reads embeddings, they end with what that makes of them: two products at a voxel become one.
 
     ``unet(turned coordinates, turned inputs)`` and the layers of that pose on the scene as it is give the same
     rows, where the turn is about the corner of voxel 0. The spatial head is left out: it is for training.
@@ -113,7 +115,8 @@ def compile_unet(unet: SparseUNet, pose: Pose = POSES[0]) -> Program:
     for level, down in enumerate(unet.down, 1):
         skips.append(compiler.block(unet.encoders[level], level, compiler.down(down, level, skips[-1])))
     value = skips.pop()
-    head = (_linear(unet.widen[0], relu=True), _linear(unet.mask_head, relu=False))
+    last = _linear(unet.mask_head, relu=False)
+    head = (_linear(unet.widen[0], relu=True), last if told is None else _in_one(last, told))
     for level in range(len(unet.up) - 1, -1, -1):
         raised = compiler.up(unet.up[level], level, value, skips.pop())
         value = compiler.block(unet.decoders[level], level, raised, () if level else head)
@@ -128,6 +131,12 @@ def folded(weight: torch.Tensor, norm: nn.Module) -> tuple[torch.Tensor, torch.T
 
 def _linear(layer: nn.Linear, relu: bool) -> Stage:
     return Stage(layer.weight.detach().T.contiguous()[None], layer.bias.detach(), relu)
+
+
+def _in_one(first: Stage, second: Stage) -> Stage:
+    """What two stages without ReLU between them make, K of both being 1."""
+    assert first.bias is not None and second.bias is not None and not first.relu
+    return Stage(first.weight @ second.weight, first.bias @ second.weight[0] + second.bias, second.relu)
 
 
 def _permutation(places: np.ndarray, pose: Pose, step: int) -> np.ndarray:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from mllm_for3d_ros.language.text_head import TOKEN_DIM
 from mllm_for3d_ros.student.cells import Cells
 from mllm_for3d_ros.student.embedding import embed_voxels
 from mllm_for3d_ros.student.grids import GridTree
@@ -32,6 +31,8 @@ class WholeNetwork:
         """See ``memory.Computation``."""
         voxels = np.flatnonzero(cells.kept[: len(cells)])
         if not len(changed) or not len(voxels):
-            return np.zeros(0, np.int64), torch.zeros((0, TOKEN_DIM), device=self._device)
+            return np.zeros(0, np.int64), torch.zeros((0, self._network.projector.classes + 1), device=self._device)
         coords, inputs = unpack(cells.table.keys[voxels]), cells.inputs(voxels)
-        return voxels, embed_voxels(self._network, coords, inputs, self._device, self._passes)
+        embeddings = embed_voxels(self._network, coords, inputs, self._device, self._passes)
+        with torch.inference_mode():
+            return voxels, self._network.scores(embeddings)
