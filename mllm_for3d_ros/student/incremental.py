@@ -206,15 +206,24 @@ class _Pass:
         some = _AT_ONCE.get(x.device.type, len(x))
         for start in range(0, len(x), some):
             y = x[start : start + some]  # what is made of it on the way stays in the cache
-            for stage in stages:
-                assert stage.bias is not None
-                y = torch.addmm(stage.bias.to(x.device), y, stage.weight[0].to(x.device))
-                y = y.relu_() if stage.relu else y
+            for stage in stages[: -1 if target is None else None]:
+                y = _product(stage, y)
             if target is None:
-                result[start : start + some] = y
+                _product(stages[-1], y, result[start : start + some])
             else:
                 target.index_copy_(0, rows[start : start + some], y)
         return result
+
+
+def _product(stage: Stage, x: torch.Tensor, out: torch.Tensor | None = None) -> torch.Tensor:
+    """``stage`` of ``x`` [n, Ci], [n, Co]; with ``out``, whose columns are dense, in it."""
+    assert stage.bias is not None
+    weight, bias = stage.weight[0].to(x.device), stage.bias.to(x.device)
+    if out is None:
+        y = torch.addmm(bias, x, weight)
+    else:
+        y = torch.addmm(bias[:, None], weight.T, x.T, out=out.T)
+    return y.relu_() if stage.relu else y
 
 
 def _grown(values: torch.Tensor, size: int) -> torch.Tensor:
