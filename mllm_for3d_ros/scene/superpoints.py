@@ -28,7 +28,8 @@ _LENGTH = 0.2  # of an edge one typical spacing longer than the typical one
 _COLOR_NOISE = 0.02  # share of the range of colours that counts as no difference
 _ANGLE_NOISE = 0.02  # 1 - cos of about 11 degrees: normals of voxels are no better
 _STEPS = 4096.0  # edge weights are sorted in steps of 1 / _STEPS
-_OPTIONS = {"cache": True, "nogil": True}
+OPTIONS = {"cache": True, "nogil": True}
+"""How the kernels are compiled."""
 
 
 @dataclass(frozen=True)
@@ -90,36 +91,15 @@ def segment(points: np.ndarray, normals: np.ndarray, colors: np.ndarray, *, min_
     roots = _cut(a, b, weights, count, min_size)
     unordered = np.empty(count, np.int64)
     unordered[order] = roots
-    labels = _renumber(unordered)
+    labels = renumbered(unordered)
     sorted_labels = labels[order]
     return Superpoints(labels, np.bincount(labels), *_contacts(sorted_labels[a], sorted_labels[b], weights), spacing)
 
 
-def voxel_superpoints(
-    points: np.ndarray, normals: np.ndarray, colors: np.ndarray, ahead: np.ndarray, spacing: float
-) -> np.ndarray:
-    """Superpoints of voxels of which is known who touches whom: several times quicker than looking for neighbours.
-
-    Args:
-        points: [N, 3] float32 m.
-        normals: [N, 3] float32 unit, or zero where unknown: those are taken from the voxels that touch.
-        colors: [N, 3] uint8.
-        ahead: [N, K] int32 later rows that touch each voxel, -1 for none: every pair that touches is named once.
-        spacing: m between voxels.
-
-    Returns:
-        [N] int32 number of the superpoint of each voxel.
-    """
-    known = _normals_around(np.ascontiguousarray(normals, np.float32), ahead)
-    shades = colors.astype(np.float32) / 255.0
-    a, b, weights = _edges_ahead(points, known, shades, ahead, np.float32(spacing))
-    return _renumber(_cut(a, b, weights, len(points), MIN_SIZE))
-
-
 def _cut(a: np.ndarray, b: np.ndarray, weights: np.ndarray, count: int, min_size: int) -> np.ndarray:
     """[N] int64 root of each of ``count`` points after cutting the graph of edges a, b [E] with ``weights`` [E]."""
-    ranked = np.argsort(_in_steps(weights), kind="stable")
-    roots: np.ndarray = _segment(ranked, a, b, weights, count, np.float32(TOLERANCE), min_size)
+    ranked = np.argsort(in_steps(weights), kind="stable")
+    roots: np.ndarray = joined(ranked, a, b, weights, count, np.float32(TOLERANCE), min_size)
     return roots
 
 
@@ -170,34 +150,9 @@ def _fill_normals(normals: np.ndarray, points: np.ndarray, near: np.ndarray) -> 
     return normals
 
 
-@njit(**_OPTIONS)
-def _normals_around(normals, ahead):  # type: ignore[no-untyped-def]
-    """``normals`` with the zero rows replaced by the mean direction of the voxels that touch."""
-    count = len(normals)
-    missing = np.empty(count, np.bool_)
-    for i in range(count):
-        missing[i] = normals[i, 0] == 0 and normals[i, 1] == 0 and normals[i, 2] == 0
-    if not missing.any():
-        return normals
-    filled = normals.copy()
-    for i in range(count):
-        for j in ahead[i]:
-            if j >= 0 and (missing[i] or missing[j]):
-                for axis in range(3):
-                    if missing[i]:
-                        filled[i, axis] += normals[j, axis]
-                    if missing[j]:
-                        filled[j, axis] += normals[i, axis]
-    for i in range(count):
-        if missing[i]:
-            length = np.sqrt(filled[i, 0] ** 2 + filled[i, 1] ** 2 + filled[i, 2] ** 2)
-            for axis in range(3):
-                filled[i, axis] /= max(length, np.float32(1e-6))
-    return filled
-
-
 @njit(inline="always")
-def _weight(points, normals, colors, spacing, i, j):  # type: ignore[no-untyped-def]
+def weight_between(points, normals, colors, spacing, i, j):  # type: ignore[no-untyped-def]
+    """Weight of the edge between rows ``i`` and ``j``; see the head of this module."""
     dot, fold, color, length = np.float32(0), np.float32(0), np.float32(0), np.float32(0)
     for axis in range(3):
         step = points[j, axis] - points[i, axis]
@@ -213,7 +168,7 @@ def _weight(points, normals, colors, spacing, i, j):  # type: ignore[no-untyped-
     return turn + np.float32(_COLOR) * shade + np.float32(_LENGTH) * stretch
 
 
-@njit(**_OPTIONS)
+@njit(**OPTIONS)
 def _edges(points, normals, colors, near, spacing):  # type: ignore[no-untyped-def]
     """Ends a < b and weight of every edge of the graph, once each where both ends name it."""
     count, degree = near.shape
@@ -232,28 +187,13 @@ def _edges(points, normals, colors, near, spacing):  # type: ignore[no-untyped-d
                 if named:
                     continue
             a[used], b[used] = min(i, j), max(i, j)
-            weights[used] = _weight(points, normals, colors, spacing, i, j)
+            weights[used] = weight_between(points, normals, colors, spacing, i, j)
             used += 1
     return a[:used], b[:used], weights[:used]
 
 
-@njit(**_OPTIONS)
-def _edges_ahead(points, normals, colors, ahead, spacing):  # type: ignore[no-untyped-def]
-    """As ``_edges``, of a graph whose edges are named once each."""
-    room = ahead.size
-    a, b, weights = np.empty(room, np.int32), np.empty(room, np.int32), np.empty(room, np.float32)
-    used = 0
-    for i in range(len(ahead)):
-        for j in ahead[i]:
-            if j >= 0:
-                a[used], b[used] = i, j
-                weights[used] = _weight(points, normals, colors, spacing, i, j)
-                used += 1
-    return a[:used], b[:used], weights[:used]
-
-
-@njit(**_OPTIONS)
-def _in_steps(weights):  # type: ignore[no-untyped-def]
+@njit(**OPTIONS)
+def in_steps(weights):  # type: ignore[no-untyped-def]
     """[E] uint16 ``weights`` in whole steps, which are quick to sort."""
     steps = np.empty(weights.size, np.uint16)
     for i in range(weights.size):
@@ -261,9 +201,9 @@ def _in_steps(weights):  # type: ignore[no-untyped-def]
     return steps
 
 
-@njit(**_OPTIONS)
-def _segment(ranked, a, b, weights, count, tolerance, min_size):  # type: ignore[no-untyped-def]
-    """Root of each point after joining along the edges in rising order of weight."""
+@njit(**OPTIONS)
+def joined(ranked, a, b, weights, count, tolerance, min_size):  # type: ignore[no-untyped-def]
+    """[count] int64 root of each point after joining along the edges ``a``, ``b`` [E], ``ranked`` by weight."""
     parent = np.arange(count)
     size = np.ones(count, np.int64)
     bearable = np.full(count, tolerance, np.float32)
@@ -299,8 +239,8 @@ def _segment(ranked, a, b, weights, count, tolerance, min_size):  # type: ignore
     return parent
 
 
-@njit(**_OPTIONS)
-def _renumber(roots):  # type: ignore[no-untyped-def]
+@njit(**OPTIONS)
+def renumbered(roots):  # type: ignore[no-untyped-def]
     """[N] int32 numbers from 0 in the order in which the roots first appear."""
     number = np.full(roots.size, -1, np.int32)
     labels = np.empty(roots.size, np.int32)

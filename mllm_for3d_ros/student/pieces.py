@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from mllm_for3d_ros.scene.superpoints import voxel_superpoints
+from mllm_for3d_ros.scene.voxel_superpoints import voxel_superpoints
 from mllm_for3d_ros.student.cells import STUDENT_VOXEL, Cells
 from mllm_for3d_ros.student.grids import GridTree, neighbours_of
 from mllm_for3d_ros.student.key_table import OPTIONS, KeyTable, grown, pack, unpack
@@ -152,7 +152,9 @@ def _segmented(
     ahead = _ahead_in_tile(ordered, places[order], touching, place)
     points = ((unpack(keys[order]) + 0.5) * STUDENT_VOXEL).astype(np.float32)
     normals, colors = _normals_and_colors(inputs)
-    labels = voxel_superpoints(points, normals, colors, ahead, STUDENT_VOXEL)
+    tiles = places[order] >> 3 * TILE_LEVEL
+    bounds = np.concatenate([[0], np.flatnonzero(np.diff(tiles)) + 1, [len(tiles)]])
+    labels = voxel_superpoints(points, normals, colors, ahead, bounds, STUDENT_VOXEL)
     first = np.empty_like(rows)
     first[order] = ordered[_first_of_label(labels)]
     return first
