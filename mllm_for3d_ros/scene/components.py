@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numba import njit
 
@@ -27,30 +29,62 @@ def connected_labels(points: np.ndarray, gap: float) -> np.ndarray:
     points = np.ascontiguousarray(points, dtype=np.float64).reshape(-1, 3)
     if not len(points):
         return np.empty(0, dtype=np.int32)
-    cells = np.floor((points - points.min(axis=0)) / (0.999 * gap / np.sqrt(3))).astype(np.int64) + _REACH
-    size = cells.max(axis=0) + _REACH + 1
-    keys = (cells[:, 0] * size[1] + cells[:, 1]) * size[2] + cells[:, 2]
+    keys, strides = _keys(points, 0.999 * gap / np.sqrt(3))
     order = np.argsort(keys, kind="stable")
     ordered = keys[order]
     starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
     bounds = np.r_[starts, len(points)]
     table = np.full(1 << int(4 * len(starts)).bit_length(), -1, dtype=np.int32)
-    parent = _join_cells(points[order], ordered[starts], bounds, _offsets(size), table, gap * gap)
-    cluster = np.empty(len(points), dtype=np.int64)
-    cluster[order] = np.repeat(parent, np.diff(bounds))
-    _, first, inverse = np.unique(cluster, return_index=True, return_inverse=True)
-    rank = np.empty(len(first), dtype=np.int32)
-    rank[np.argsort(first)] = np.arange(len(first), dtype=np.int32)
-    return rank[inverse]
+    parent = _join_cells(points[order], ordered[starts], bounds, _STEPS @ strides, table, gap * gap)
+    return _numbered(parent, bounds, order)
 
 
-def _offsets(size: np.ndarray) -> np.ndarray:
-    """Key differences to half of the cells within reach, the near ones first."""
+def _steps() -> np.ndarray:
+    """[62, 3] steps to half of the cells within reach, the near ones first."""
     around = np.arange(-_REACH, _REACH + 1)
     steps = np.stack(np.meshgrid(around, around, around, indexing="ij"), -1).reshape(-1, 3)
     steps = steps[(steps * [25, 5, 1]).sum(axis=1) > 0]
-    steps = steps[np.argsort((steps**2).sum(axis=1), kind="stable")]
-    return (steps[:, 0] * size[1] + steps[:, 1]) * size[2] + steps[:, 2]
+    return steps[np.argsort((steps**2).sum(axis=1), kind="stable")]
+
+
+_STEPS = _steps()
+
+
+@njit(**_OPTIONS)
+def _keys(points, edge):  # type: ignore[no-untyped-def]
+    """Keys [N] int64 of the cells of an ``edge`` m that ``points`` lie in, and what a step along each axis adds."""
+    low, high = points[0].copy(), points[0].copy()
+    for i in range(len(points)):
+        for axis in range(3):
+            low[axis] = min(low[axis], points[i, axis])
+            high[axis] = max(high[axis], points[i, axis])
+    strides = np.ones(3, np.int64)
+    for axis in (1, 0):
+        strides[axis] = strides[axis + 1] * (int(math.floor((high[axis + 1] - low[axis + 1]) / edge)) + 2 * _REACH + 1)
+    keys = np.empty(len(points), np.int64)
+    for i in range(len(points)):
+        key = np.int64(0)
+        for axis in range(3):
+            key += (int(math.floor((points[i, axis] - low[axis]) / edge)) + _REACH) * strides[axis]
+        keys[i] = key
+    return keys, strides
+
+
+@njit(**_OPTIONS)
+def _numbered(parent, bounds, order):  # type: ignore[no-untyped-def]
+    """[N] int32 number of each point's cluster, from 0 by their first points, from the root of each cell."""
+    root_of = np.empty(order.size, np.int32)
+    for cell in range(parent.size):
+        for place in range(bounds[cell], bounds[cell + 1]):
+            root_of[order[place]] = parent[cell]
+    number = np.full(parent.size, -1, np.int32)
+    used = 0
+    for i in range(order.size):
+        if number[root_of[i]] < 0:
+            number[root_of[i]] = used
+            used += 1
+        root_of[i] = number[root_of[i]]
+    return root_of
 
 
 @njit(**_OPTIONS)

@@ -219,10 +219,7 @@ def _product(stage: Stage, x: torch.Tensor, out: torch.Tensor | None = None) -> 
     """``stage`` of ``x`` [n, Ci], [n, Co]; with ``out``, whose columns are dense, in it."""
     assert stage.bias is not None
     weight, bias = stage.weight[0].to(x.device), stage.bias.to(x.device)
-    if out is None:
-        y = torch.addmm(bias, x, weight)
-    else:
-        y = torch.addmm(bias[:, None], weight.T, x.T, out=out.T)
+    y = torch.addmm(bias, x, weight) if out is None else torch.addmm(bias[:, None], weight.T, x.T, out=out.T)
     return y.relu_() if stage.relu else y
 
 
