@@ -94,14 +94,15 @@ def _ranked(steps):  # type: ignore[no-untyped-def]
         lower[digit + 1] += lower[digit]
         upper[digit + 1] += upper[digit]
     by_lower, order = np.empty(steps.size, np.uint32), np.empty(steps.size, np.uint32)
-    for edge in range(np.uint32(steps.size)):
-        digit = np.uint32(steps[edge] & (_DIGIT - 1))
-        by_lower[lower[digit]] = edge
-        lower[digit] += np.uint32(1)
-    for edge in by_lower:
-        digit = np.uint32(steps[edge] >> 8)
-        order[upper[digit]] = edge
-        upper[digit] += np.uint32(1)
+    for edge in range(steps.size):
+        half = np.uint32(steps[edge] & (_DIGIT - 1))
+        by_lower[lower[half]] = edge
+        lower[half] += np.uint32(1)
+    for place in range(steps.size):
+        ranked = by_lower[place]
+        half = np.uint32(steps[ranked] >> 8)
+        order[upper[half]] = ranked
+        upper[half] += np.uint32(1)
     return order
 
 

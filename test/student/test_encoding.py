@@ -82,6 +82,17 @@ def test_a_changed_map_is_encoded_as_if_it_were_new(steps, passes):
         assert_alike(scene, encoder.encode(world.cloud()))
 
 
+@pytest.mark.parametrize("asked", [torch.eye(4)[[2, 0]], torch.softmax(torch.randn(3, 4), 1), torch.zeros(0, 4)])
+def test_what_is_asked_for_is_told_as_the_network_tells_it(asked):
+    scene = ENCODERS[1].encode(start().cloud())
+    scores = scene.scores.joined()[scene.voxels]
+    posterior = NETWORK.posterior_of(scores)
+    logits, claims = (values[:, scene.voxels] for values in scene.told(asked))
+    torch.testing.assert_close(logits, asked @ scores.T, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(claims, NETWORK.claims(posterior, asked), atol=1e-6, rtol=1e-5)
+    torch.testing.assert_close(scene.inventory, posterior.amax(0), atol=1e-6, rtol=1e-5)
+
+
 @pytest.mark.parametrize("passes", [1, 3])
 def test_all_passes_are_the_network_on_turned_scenes(passes):
     cloud = start().cloud()

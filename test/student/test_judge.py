@@ -38,6 +38,13 @@ def test_what_may_mean_two_things_is_judged_as_both(judge: Judge) -> None:
     torch.testing.assert_close(both, (alone[0] + alone[1]) / 2, atol=1e-4, rtol=1e-4)
 
 
+def test_it_says_what_its_members_say_on_average(judge: Judge) -> None:
+    evidence, concepts = torch.from_numpy(cases(40, 6)[0]), torch.softmax(torch.randn(40, 2), 1)
+    members = [member(judge.read(evidence), concepts) for member in judge.members]
+    torch.testing.assert_close(judge(evidence, concepts), torch.stack(members).mean(0), atol=1e-5, rtol=1e-5)
+    assert judge(evidence[:0], concepts[:0]).shape == (0,)
+
+
 def test_a_concept_that_it_does_not_know_is_not_judged(judge: Judge) -> None:
     told = judge.presence(cases(3, 2)[0], np.array([0, 2, 1]))
     assert np.isnan(told).tolist() == [False, True, False]

@@ -9,8 +9,9 @@ from mllm_for3d_ros.checkpoint import save_checkpoint
 from mllm_for3d_ros.errors import CheckpointError
 from mllm_for3d_ros.language.text_head import TextHead
 from mllm_for3d_ros.rooms.vocabulary import CLASS_NAMES
+from mllm_for3d_ros.student import network as network_module
 from mllm_for3d_ros.student.judge import Judge
-from mllm_for3d_ros.student.network import StudentNetwork
+from mllm_for3d_ros.student.network import PRESENCE_TOP, StudentNetwork
 from mllm_for3d_ros.student.reading import Reading
 
 
@@ -120,3 +121,26 @@ def test_logits_of_an_instruction_are_the_mean_of_its_concepts():
     network = judged_network()
     embeddings, logits, attention = asked(network)
     torch.testing.assert_close(attention @ network.scores(embeddings).T, logits, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("voxels", [1, 64, 99, 6400, 6401, 7000])
+def test_the_strongest_voxels_are_found_by_blocks(voxels):
+    values = torch.randn(3, voxels).round(decimals=1)  # with ties
+    highest = values.sort(dim=1, descending=True).values[:, : max(PRESENCE_TOP)]
+    assert torch.equal(network_module._strongest(values), highest)
+
+
+def test_what_tells_presence_are_means_of_the_strongest_voxels():
+    network = StudentNetwork(3).eval()
+    logits, claims, attention = torch.randn(2, 400), torch.rand(2, 400), torch.softmax(torch.randn(2, 4), 1)
+    read = network.evidence(logits, claims, attention, torch.rand(3))
+    for column, top in enumerate(PRESENCE_TOP):
+        torch.testing.assert_close(read[:, 1 + column], logits.topk(top).values.mean(1))
+        torch.testing.assert_close(read[:, 4 + column], claims.topk(top).values.logit().clamp(-12, 12).mean(1))
+
+
+def test_scores_and_their_totals_give_the_posterior():
+    network = StudentNetwork(5).eval()
+    scores = network.scores(8 * torch.randn(50, 64))
+    posterior = (scores[:, :-1] - network.totals(scores)[:, None]).exp()
+    torch.testing.assert_close(posterior, network.posterior_of(scores), atol=1e-6, rtol=1e-4)

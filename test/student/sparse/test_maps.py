@@ -67,6 +67,17 @@ def test_pairs_are_the_entries_of_the_table_in_the_order_of_output_rows(coords):
     assert list(zip(rows_in.tolist(), rows_out.tolist(), strict=True)) == expected
 
 
+@given(coords=scenes, data=st.data())
+@settings(max_examples=20, deadline=None)
+def test_links_of_chosen_rows_give_the_pairs_of_their_table(coords, data):
+    compiled, table = engine(), build_levels(coords, 1)[0].submanifold.table
+    rows = data.draw(st.lists(st.integers(0, table.shape[1] - 1), unique=True, min_size=1))
+    links, chosen = (table + 1).T.contiguous(), torch.tensor(sorted(rows))
+    found, expected = compiled.pairs(links, chosen), compiled.pairs(table[:, chosen].contiguous())
+    assert (found.offsets, found.rows_out) == (expected.offsets, expected.rows_out)
+    assert all(torch.equal(a, b) for a, b in zip(found.tensors, expected.tensors, strict=True))
+
+
 def test_an_adjoint_map_has_the_same_pairs_swapped():
     level = build_levels(scattered(80), 2)[0]
     swapped = [(rows_out.sort().values, rows_in.sort().values) for rows_in, rows_out in level.down.lists]
