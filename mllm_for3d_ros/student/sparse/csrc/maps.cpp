@@ -200,7 +200,7 @@ int sparse_count_pairs(const int32_t* table, int64_t offsets, int64_t rows, cons
   const Table entries{table, offsets, rows, chosen};
   const int64_t blocks = (rows + kBlockRows - 1) / kBlockRows;
   starts[0] = 0;
-#pragma omp parallel for schedule(static) num_threads(threads)
+#pragma omp parallel for schedule(dynamic, 8) num_threads(threads)
   for (int64_t b = 0; b < blocks; ++b) {
     const int64_t first = b * kBlockRows, last = first + kBlockRows < rows ? first + kBlockRows : rows;
     for (int64_t k = 0; k < offsets; ++k) {
@@ -217,7 +217,7 @@ int sparse_fill_pairs(const int32_t* table, int64_t offsets, int64_t rows, const
                       int32_t* in, int32_t* out, int threads) {
   const Table entries{table, offsets, rows, chosen};
   const int64_t blocks = (rows + kBlockRows - 1) / kBlockRows;
-#pragma omp parallel for schedule(static) num_threads(threads)
+#pragma omp parallel for schedule(dynamic, 8) num_threads(threads)
   for (int64_t b = 0; b < blocks; ++b)
     for (int64_t k = 0; k < offsets; ++k) {
       const int64_t end = starts[b * offsets + k + 1];
