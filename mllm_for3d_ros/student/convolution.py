@@ -20,7 +20,11 @@ _UNFOLDED = {"cpu": 512}
 
 @dataclass(frozen=True)
 class Meetings:
-    """links: [., K] int32 rows from 1 that a row reads under K offsets, 0 for none; rows: [n] int64, the outputs."""
+    """What n outputs of a layer read.
+
+    links: [., K] int32 rows from 1 that a row reads under K offsets, 0 for none. rows: [n] int64 of the outputs in it.
+    device: where the network computes.
+    """
 
     links: np.ndarray
     rows: np.ndarray
