@@ -98,8 +98,8 @@ class EncodedScene(_Values):
 
     @cached_property
     def smoothing(self) -> Smoothing | None:
-        """Of values [M] of ``voxels`` over superpoints; None without."""
-        return Smoothing(self.pieces.joined().numpy()[self.voxels]) if len(self.pieces) else None
+        """Of values [V] at cells over superpoints; None without."""
+        return Smoothing(self.pieces.joined().numpy()[self.voxels], self.voxels) if len(self.pieces) else None
 
     @cached_property
     def _answering(self) -> np.ndarray:

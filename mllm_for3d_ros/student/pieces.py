@@ -165,25 +165,27 @@ class Smoothing:
 
     Args:
         pieces: [M] integers, equal in one piece.
+        voxels: [M] int64 where the voxels are among the values; None: the values are theirs.
     """
 
-    def __init__(self, pieces: np.ndarray) -> None:
+    def __init__(self, pieces: np.ndarray, voxels: np.ndarray | None = None) -> None:
         _, self._numbers, counts = np.unique(pieces, return_inverse=True, return_counts=True)
         self._sizes = counts.astype(np.float32)
+        self._voxels = np.arange(len(pieces)) if voxels is None else voxels
 
     def __call__(self, values: np.ndarray) -> np.ndarray:
-        """``values`` [M] float32, not negative, smoothed."""
-        smoothed: np.ndarray = _smoothed(values, self._numbers, self._sizes)
+        """``values`` [V] float32, not negative, smoothed at the voxels."""
+        smoothed: np.ndarray = _smoothed(values, self._voxels, self._numbers, self._sizes)
         return smoothed
 
 
 @njit(**OPTIONS)
-def _smoothed(values, numbers, sizes):  # type: ignore[no-untyped-def]
+def _smoothed(values, voxels, numbers, sizes):  # type: ignore[no-untyped-def]
     total = np.zeros(sizes.size, np.float64)
-    for i in range(values.size):
-        total[numbers[i]] += values[i]
+    for i in range(voxels.size):
+        total[numbers[i]] += values[voxels[i]]
     total /= sizes
-    smoothed = np.empty(values.size, np.float32)
-    for i in range(values.size):
-        smoothed[i] = max(total[numbers[i]], KEPT * values[i])
+    smoothed = values.copy()
+    for i in range(voxels.size):
+        smoothed[voxels[i]] = max(total[numbers[i]], KEPT * values[voxels[i]])
     return smoothed

@@ -109,7 +109,7 @@ class Student:
             probability = masks[0].cpu().numpy()
         probability[0] = 0.0
         if scene.smoothing is not None:
-            probability[scene.voxels] = scene.smoothing(probability[scene.voxels])
+            probability = scene.smoothing(probability)
         return Response(probability[scene.rows], float(presence))
 
     def mask_level(self, probability: np.ndarray) -> float:

@@ -25,6 +25,13 @@ def test_the_mean_over_each_piece_takes_the_place_of_its_values():
     np.testing.assert_allclose(Smoothing(np.array([7, 7, 3, 3]))(values), [0.3, 0.3, 0.35, 0.35])
 
 
+def test_voxels_among_other_values_are_smoothed_where_they_are():
+    values = np.array([0.9, 0.2, 0.7, 0.4], np.float32)
+    smooth = Smoothing(np.array([5, 5]), np.array([1, 3]))
+    np.testing.assert_allclose(smooth(values), [0.9, 0.3, 0.7, 0.3])
+    np.testing.assert_allclose(values, [0.9, 0.2, 0.7, 0.4])
+
+
 def test_a_small_thing_on_a_large_piece_does_not_drown_in_it():
     table_with_cup = np.zeros(200, np.float32)
     table_with_cup[:4] = 0.9
