@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numba import njit
 
-from mllm_for3d_ros.scene.union_find import root
+from mllm_for3d_ros.scene.union_find import renumbered, root
 
 _OPTIONS = {"cache": True, "nogil": True}
 _REACH = 2  # cells of gap / sqrt(3): points three cells apart are farther apart than the gap
@@ -36,7 +36,10 @@ def connected_labels(points: np.ndarray, gap: float) -> np.ndarray:
     bounds = np.r_[starts, len(points)]
     table = np.full(1 << int(4 * len(starts)).bit_length(), -1, dtype=np.int32)
     parent = _join_cells(points[order], ordered[starts], bounds, _STEPS @ strides, table, gap * gap)
-    return _numbered(parent, bounds, order)
+    roots = np.empty(len(points), dtype=np.int64)
+    roots[order] = np.repeat(parent, np.diff(bounds))
+    numbers: np.ndarray = renumbered(roots)
+    return numbers
 
 
 def _steps() -> np.ndarray:
@@ -68,23 +71,6 @@ def _keys(points, edge):  # type: ignore[no-untyped-def]
             key += (int(math.floor((points[i, axis] - low[axis]) / edge)) + _REACH) * strides[axis]
         keys[i] = key
     return keys, strides
-
-
-@njit(**_OPTIONS)
-def _numbered(parent, bounds, order):  # type: ignore[no-untyped-def]
-    """[N] int32 number of each point's cluster, from 0 by their first points, from the root of each cell."""
-    root_of = np.empty(order.size, np.int32)
-    for cell in range(parent.size):
-        for place in range(bounds[cell], bounds[cell + 1]):
-            root_of[order[place]] = parent[cell]
-    number = np.full(parent.size, -1, np.int32)
-    used = 0
-    for i in range(order.size):
-        if number[root_of[i]] < 0:
-            number[root_of[i]] = used
-            used += 1
-        root_of[i] = number[root_of[i]]
-    return root_of
 
 
 @njit(**_OPTIONS)

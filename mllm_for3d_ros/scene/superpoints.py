@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numba import njit
 
-from mllm_for3d_ros.scene.union_find import root
+from mllm_for3d_ros.scene.union_find import renumbered, root
 
 NEIGHBOURS = 8
 """Neighbours of a point in the graph."""
@@ -237,20 +237,6 @@ def joined(ranked, a, b, weights, count, tolerance, min_size):  # type: ignore[n
     for i in range(count):
         parent[i] = root(parent, i)
     return parent
-
-
-@njit(**OPTIONS)
-def renumbered(roots):  # type: ignore[no-untyped-def]
-    """[N] int32 numbers from 0 in the order in which the roots first appear."""
-    number = np.full(roots.size, -1, np.int32)
-    labels = np.empty(roots.size, np.int32)
-    used = 0
-    for i in range(roots.size):
-        if number[roots[i]] < 0:
-            number[roots[i]] = used
-            used += 1
-        labels[i] = number[roots[i]]
-    return labels
 
 
 def warm_up() -> None:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from mllm_for3d_ros.scene.superpoints import MIN_SIZE, OPTIONS, TOLERANCE, in_steps, joined, renumbered, weight_between
+from mllm_for3d_ros.scene.superpoints import MIN_SIZE, OPTIONS, TOLERANCE, in_steps, joined, weight_between
+from mllm_for3d_ros.scene.union_find import renumbered
 
 _DIGIT = 256
 """Values of half a step number, by which edges are sorted twice."""

@@ -15,7 +15,7 @@ from mllm_for3d_ros.student.incremental import IncrementalNetwork
 from mllm_for3d_ros.student.key_table import distinct
 from mllm_for3d_ros.student.memory import Computation, Encoded, SceneMemory
 from mllm_for3d_ros.student.network import SparseUNet, StudentNetwork
-from mllm_for3d_ros.student.pages import PAGE, Pages
+from mllm_for3d_ros.student.pages import PAGE, Pages, runs
 from mllm_for3d_ros.student.pieces import Smoothing
 from mllm_for3d_ros.student.program import POSES, Stage, compile_unet
 from mllm_for3d_ros.student.whole import WholeNetwork
@@ -81,12 +81,10 @@ class EncodedScene(_Values):
     def inventory(self) -> torch.Tensor:
         """[C] highest posterior of each concept in any voxel; there must be some."""
         voxels = torch.from_numpy(self.voxels)
-        names, sizes = torch.unique_consecutive(voxels // PAGE, return_counts=True)
         tops = []
-        for name, rows in zip(names.tolist(), voxels.split(sizes.tolist()), strict=True):
-            scores, totals = self.scores.pages[name], self.totals.pages[name]
-            columns = scores.T[:-1] - totals
-            tops.append(columns.index_select(1, (rows - name * PAGE).to(columns.device)).amax(1))
+        for name, start, end in runs(voxels):
+            columns = self.scores.pages[name].T[:-1] - self.totals.pages[name]
+            tops.append(columns.index_select(1, (voxels[start:end] - name * PAGE).to(columns.device)).amax(1))
         return torch.stack(tops).amax(0).exp()
 
     @cached_property

@@ -38,7 +38,7 @@ class Pages:
         shared = len(pages)
         for _ in range(-(-count // PAGE) - shared):
             pages.append(values.new_zeros((*values.shape[1:], PAGE)).movedim(-1, 0))
-        for name, start, end in _runs(rows):
+        for name, start, end in runs(rows):
             if name < shared:
                 pages[name] = pages[name].clone()
             first, last = (int(rows[i]) - name * PAGE for i in (start, end - 1))
@@ -57,7 +57,7 @@ class Pages:
         return torch.cat(self.parts())
 
 
-def _runs(rows: torch.Tensor) -> list[tuple[int, int, int]]:
+def runs(rows: torch.Tensor) -> list[tuple[int, int, int]]:
     """(page, first, end) of each page that the rising ``rows`` [K] lie in, by places in ``rows``."""
     if not len(rows):
         return []

@@ -1,4 +1,4 @@
-"""The trained student at work: encode a map once, then answer instructions with a dot product each."""
+"""The trained student at work: encode a map once, then answer instructions from the scores of concepts."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ class Student:
         return self._scenes.encode(cloud, previous, changed)
 
     def respond(self, scene: EncodedScene, instruction: str) -> Response:
-        """Probability of every row of the cloud for ``instruction``; one text embedding and two dot products.
+        """Probability of every row of the cloud for ``instruction``: one text embedding, and the scores of a few concepts.
 
         Raises:
             InstructionError: the instruction is empty or too long.
