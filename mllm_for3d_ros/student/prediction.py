@@ -88,7 +88,7 @@ class Student:
         return self._scenes.encode(cloud, previous, changed)
 
     def respond(self, scene: EncodedScene, instruction: str) -> Response:
-        """Probability of every row of the cloud for ``instruction``: one text embedding, and the scores of a few concepts.
+        """Probability of every row of the cloud for ``instruction``: a text embedding and few concepts' scores.
 
         Raises:
             InstructionError: the instruction is empty or too long.
