@@ -34,21 +34,6 @@ def keys_of(points, rows, size, keys):  # type: ignore[no-untyped-def]
 
 
 @njit(**OPTIONS)
-def counting_order(numbers, count):  # type: ignore[no-untyped-def]
-    """[N] int64 that sorts ``numbers`` [N], which lie in 0..count - 1; equal ones stay in their order."""
-    place = np.zeros(count + 1, np.int64)
-    for number in numbers:
-        place[number + 1] += 1
-    for number in range(count):
-        place[number + 1] += place[number]
-    order = np.empty(numbers.size, np.int64)
-    for i in range(numbers.size):
-        order[place[numbers[i]]] = i
-        place[numbers[i]] += 1
-    return order
-
-
-@njit(**OPTIONS)
 def differing_rows(new, old, rows):  # type: ignore[no-untyped-def]
     """Fill ``rows`` with those below the shorter length whose values differ at all; returns how many do.
 
@@ -67,6 +52,28 @@ def differing_rows(new, old, rows):  # type: ignore[no-untyped-def]
             rows[found] = i
             found += 1
     return found
+
+
+@njit(**OPTIONS)
+def find_moves(rows, cells, cell_of, moves):  # type: ignore[no-untyped-def]
+    """Fill the columns of ``moves`` [3, K] int32 with those of ``rows`` that are not in one of ``cells`` yet.
+
+    A column is row, cell before and cell now. Returns how many there are.
+    """
+    count = 0
+    for i in range(rows.size):
+        before = cell_of[rows[i]]
+        if before != cells[i]:
+            moves[0, count], moves[1, count], moves[2, count] = rows[i], before, cells[i]
+            count += 1
+    return count
+
+
+@njit(**OPTIONS)
+def mark(names, marks, stamp):  # type: ignore[no-untyped-def]
+    """Put ``stamp`` on all that is named."""
+    for name in names:
+        marks[name] = stamp
 
 
 @njit(**OPTIONS)
@@ -164,16 +171,25 @@ def take_over(cells, means, steps, kept_means, inputs, heights):  # type: ignore
 
 
 @njit(**OPTIONS)
-def answer_for(cells, keys, table, kept, steps, answer):  # type: ignore[no-untyped-def]
+def inputs_of(cells, inputs, heights, step, floor):  # type: ignore[no-untyped-def]
+    """[K, 8] float32 of ``inputs`` with the ``heights`` (in steps) above the ``floor`` where the network wants them."""
+    found = np.empty((cells.size, inputs.shape[1]), np.float32)
+    for i in range(cells.size):
+        found[i] = inputs[cells[i]]
+        found[i, 6] = heights[cells[i]] * step - floor
+    return found
+
+
+@njit(**OPTIONS)
+def answer_for(cells, keys, index, kept, steps, answer):  # type: ignore[no-untyped-def]
     """Answering cell of each of ``cells``: itself if kept, else the first kept one in the order of ``steps``."""
-    mask = np.int64(table.size - 1)
     for cell in cells:
         found = np.int32(0)
         if kept[cell]:
             found = cell
         else:
             for step in steps:
-                other = find(keys[cell] + step, table, mask, keys)
+                other = find(keys[cell] + step, index)
                 if other != 0 and kept[other]:
                     found = other
                     break
@@ -181,13 +197,12 @@ def answer_for(cells, keys, table, kept, steps, answer):  # type: ignore[no-unty
 
 
 @njit(**OPTIONS)
-def left_out_near(cells, keys, table, kept, head, steps, marks, stamp, out):  # type: ignore[no-untyped-def]
+def left_out_near(cells, keys, index, kept, head, steps, marks, stamp, out):  # type: ignore[no-untyped-def]
     """Fill ``out`` with the cells of noise around ``cells``, each once; returns how many there are."""
-    mask = np.int64(table.size - 1)
     count = 0
     for cell in cells:
         for step in steps:
-            other = find(keys[cell] + step, table, mask, keys)
+            other = find(keys[cell] + step, index)
             if other != 0 and not kept[other] and head[other] >= 0 and marks[other] != stamp:
                 marks[other] = stamp
                 out[count] = other

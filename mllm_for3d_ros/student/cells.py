@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Callable
+from concurrent.futures import Executor
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
@@ -30,9 +33,9 @@ _STEP_SIZES = tuple(np.float32(step) for step in (COLOR_STEP, NORMAL_STEP, HEIGH
 FLOOR_STEP = 0.1
 """The floor is a multiple of this, m: should it rise or sink, every height changes."""
 _FLOOR_SHARE = 0.02
-_TILE = np.int64(~((7 << 42) | (7 << 21) | 7))
 _MANY = 16
 """One name in so many cells is many."""
+_T = TypeVar("_T")
 
 
 def _steps() -> np.ndarray:
@@ -60,13 +63,25 @@ class Placed:
 class CellChange:
     """What an update did.
 
-    voxels: [K] int64 cells that are a voxel now or were one, and whose input changed, appeared or vanished.
-    answered: [A] int64 cells whose answering cell may be another. moved: [R] int64 map rows in another cell.
+    touched: [K] int64 cells that won or lost a map row or hold one that changed; voxels: [V] int64 cells that are a
+    voxel now or were one, and whose input changed, appeared or vanished; flipped: [F] int64 those that are no longer
+    what they were. moved: [R] int32 map rows in another cell.
     """
 
+    touched: np.ndarray
     voxels: np.ndarray
-    answered: np.ndarray
+    flipped: np.ndarray
     moved: np.ndarray
+
+
+@dataclass(frozen=True)
+class _Taken:
+    """Of some cells, voxels and flipped as in ``CellChange``; before, after: heights (steps) of those that are kept."""
+
+    voxels: np.ndarray
+    flipped: np.ndarray
+    before: np.ndarray
+    after: np.ndarray
 
 
 class Cells:
@@ -103,8 +118,7 @@ class Cells:
 
     def inputs(self, cells: np.ndarray) -> np.ndarray:
         """[K, 8] float32 inputs of the network: colour -1..1, normal, height above the floor in m, one."""
-        inputs = self._inputs[cells]
-        inputs[:, 6] = self._heights[cells] * HEIGHT_STEP - self.floor
+        inputs: np.ndarray = kernels.inputs_of(cells, self._inputs, self._heights, HEIGHT_STEP, self.floor)
         return inputs
 
     def update(self, cloud: SceneCloud, rows: np.ndarray) -> CellChange:
@@ -113,18 +127,25 @@ class Cells:
         Raises:
             CloudError: a point lies more than 52 km from the origin.
         """
-        return self.renew(cloud, self.place(cloud, rows))
+        change = self.renew(cloud, self.place(cloud, rows))
+        self.find_answers(change)
+        return change
 
-    def place(self, cloud: SceneCloud, rows: np.ndarray) -> Placed:
-        """The first half of ``update``: which cells there are now, and which the changed map rows lie in."""
+    def place(self, cloud: SceneCloud, rows: np.ndarray, beside: Executor | None = None) -> Placed:
+        """The first part of ``update``: which cells there are now, and which the changed map rows lie in.
+
+        What can be done in halves is, with one of them ``beside``.
+        """
         known, count = self._rows, len(cloud)
         rows = np.concatenate([rows[rows < min(known, count)], np.arange(known, count)])
         keys = np.empty(len(rows), np.int64)
-        if not kernels.keys_of(cloud.points, rows, STUDENT_VOXEL, keys):
+
+        def find_keys(some: slice) -> bool:
+            return bool(kernels.keys_of(cloud.points, rows[some], STUDENT_VOXEL, keys[some]))
+
+        if not all(_in_halves(beside, find_keys, len(rows))):
             raise CloudError(f"the map reaches farther than {LIMIT * STUDENT_VOXEL / 1000:.0f} km: shift its origin")
-        cells = np.empty(len(rows), np.int32)
-        order = _tile_by_tile(keys)  # what is near in space gets near rows
-        cells[order] = self.table.find_or_add(keys[order])
+        cells = self.table.find_or_add(keys, tile_by_tile=True)  # what is near in space gets near rows
         self._make_room(len(self.table.keys))
         return Placed(rows, cells)
 
@@ -133,33 +154,28 @@ class Cells:
         self._inputs, self._heights = grown(self._inputs, size), grown(self._heights, size)
         self._head, self._marks = grown(self._head, size, -1), grown(self._marks, size)
 
-    def renew(self, cloud: SceneCloud, placed: Placed) -> CellChange:
-        """The second half of ``update``: lists, means, inputs, floor and answers. The cells and their table stay."""
+    def renew(self, cloud: SceneCloud, placed: Placed, beside: Executor | None = None) -> CellChange:
+        """The second part of ``update``: lists, means, inputs and floor. The cells and their table stay."""
         touched, moved = self._move(placed, len(cloud))
-        means, totals = np.empty((len(touched), kernels.MEANS), np.float32), np.empty(len(touched))
-        kernels.gather_means(touched, (self._head, self._following), kernels.values_of(cloud), means, totals)
-        was, now = self.kept[touched], (totals >= self._min_weight) & (totals > 0)
-        self._count_heights(self._heights[touched[was]], -1)
-        differs = kernels.take_over(touched, means, _STEP_SIZES, self.means, self._inputs, self._heights)
-        self._count_heights(self._heights[touched[now]], 1)
-        changed = touched[(was != now) | (now & differs)]
-        self.kept[touched] = now
+        taken = _in_halves(beside, lambda some: self._take_over(touched[some], cloud), len(touched))
+        voxels, flipped, before, after = (np.concatenate(parts) for parts in zip(*map(_columns, taken), strict=True))
+        self._count_heights(before, -1)
+        self._count_heights(after, 1)
         floor = self._find_floor()
         if floor != self.floor:
             self.floor = floor
-            changed = np.union1d(changed, np.flatnonzero(self.kept[: len(self)]))
-        return CellChange(changed, self._answer(touched, touched[was != now]), moved)
+            voxels = np.union1d(voxels, np.flatnonzero(self.kept[: len(self)]))
+        return CellChange(touched, voxels, flipped, moved)
 
     def _move(self, placed: Placed, count: int) -> tuple[np.ndarray, np.ndarray]:
         """Put rows of a map of ``count`` rows into the lists of their cells.
 
-        Returns cells [K] int64 that won or lost or hold a changed row, and map rows [R] int64 in another cell.
+        Returns cells [K] int64 that won or lost or hold a changed row, and map rows [R] int32 in another cell.
         """
         known = self._rows
         self.cell_of, self._following = grown(self.cell_of, count), grown(self._following, count)
-        was = self.cell_of[placed.rows]
-        changed = np.flatnonzero(was != placed.cells)
-        moved, left, joined = placed.rows[changed], was[changed], placed.cells[changed]
+        moves = np.empty((3, len(placed.rows)), np.int32)
+        moved, left, joined = moves[:, : kernels.find_moves(placed.rows, placed.cells, self.cell_of, moves)]
         gone = np.arange(count, known)
         touched = self._distinct(placed.cells, left, self.cell_of[gone])
         kernels.leave(np.concatenate([moved[left > 0], gone]), self.cell_of, self._head, self._following)
@@ -167,8 +183,19 @@ class Cells:
         self._rows = count
         return touched, moved
 
-    def _answer(self, touched: np.ndarray, flipped: np.ndarray) -> np.ndarray:
-        """Find who answers for the cells ``touched`` and those of noise near the ``flipped``; returns all of them."""
+    def _take_over(self, cells: np.ndarray, cloud: SceneCloud) -> _Taken:
+        """Means and inputs of ``cells`` [K] int64, and whether they are kept."""
+        means, totals = np.empty((len(cells), kernels.MEANS), np.float32), np.empty(len(cells))
+        kernels.gather_means(cells, (self._head, self._following), kernels.values_of(cloud), means, totals)
+        was, now = self.kept[cells], (totals >= self._min_weight) & (totals > 0)
+        before = self._heights[cells[was]]
+        differs = kernels.take_over(cells, means, _STEP_SIZES, self.means, self._inputs, self._heights)
+        self.kept[cells] = now
+        return _Taken(cells[(was != now) | (now & differs)], cells[was != now], before, self._heights[cells[now]])
+
+    def find_answers(self, change: CellChange) -> np.ndarray:
+        """The last part of ``update``: who answers. Returns cells [A] int64 whose answering cell may be another."""
+        flipped = change.flipped
         around = np.flatnonzero(~self.kept[1 : len(self)] & (self._head[1 : len(self)] >= 0)) + 1
         if 8 * len(flipped) < len(around):
             found = np.empty(len(around), np.int64)
@@ -176,7 +203,7 @@ class Cells:
             number = kernels.left_out_near(
                 flipped,
                 self.table.keys,
-                self.table.table,
+                self.table.index,
                 self.kept,
                 self._head,
                 _STEPS,
@@ -187,8 +214,8 @@ class Cells:
             around = found[:number]
         elif not len(flipped):
             around = around[:0]
-        answered = self._distinct(touched.astype(np.int32), around.astype(np.int32))
-        kernels.answer_for(answered, self.table.keys, self.table.table, self.kept, _STEPS, self.answer)
+        answered = self._distinct(change.touched.astype(np.int32), around.astype(np.int32))
+        kernels.answer_for(answered, self.table.keys, self.table.index, self.kept, _STEPS, self.answer)
         return answered
 
     def _distinct(self, *groups: np.ndarray) -> np.ndarray:
@@ -197,7 +224,7 @@ class Cells:
         names = sum(map(len, groups))
         if _MANY * names > len(self):  # then looking at all marks is quicker than sorting
             for group in groups:
-                self._marks[group] = self._stamp
+                kernels.mark(group, self._marks, self._stamp)
             return np.flatnonzero(self._marks[1 : len(self)] == self._stamp) + 1
         out, count = np.empty(min(len(self), names), np.int64), 0
         for group in groups:
@@ -223,7 +250,14 @@ class Cells:
         return 0.0
 
 
-def _tile_by_tile(keys: np.ndarray) -> np.ndarray:
-    """[N] int64 order in which all of ``keys`` [N] in a tile of 8 x 8 x 8 cells follow each other."""
-    tiles = KeyTable()
-    return kernels.counting_order(tiles.find_or_add(keys & _TILE), len(tiles))
+def _columns(taken: _Taken) -> tuple[np.ndarray, ...]:
+    return taken.voxels, taken.flipped, taken.before, taken.after
+
+
+def _in_halves(beside: Executor | None, work: Callable[[slice], _T], count: int) -> list[_T]:
+    """``work`` of 0 to ``count``, in halves at a time where there is somebody ``beside``."""
+    if beside is None:
+        return [work(slice(0, count))]
+    half = count // 2
+    later = beside.submit(work, slice(half, count))
+    return [work(slice(0, half)), later.result()]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -161,33 +162,38 @@ class SceneEncoder:
     def _update(self, shared: _Shared, base: _Values, cloud: SceneCloud, rows: np.ndarray) -> EncodedScene:
         """Take ``cloud`` into the memory, and share with ``base`` what stays."""
         shared.newest = None  # nothing goes on from an update that fails half-way
-        encoded = shared.memory.update(cloud, rows)
-        values = self._values(base, cloud, encoded, shared.memory)
+        with ThreadPoolExecutor(1, "scene") as beside:
+            encoded = shared.memory.update(cloud, rows, beside)
+            values = self._values(base, cloud, encoded, shared.memory, beside)
         shared.newest = values
         shared.version += 1
         return EncodedScene(**vars(values), shared=shared, version=shared.version)
 
-    def _values(self, base: _Values, cloud: SceneCloud, encoded: Encoded, memory: SceneMemory) -> _Values:
-        cells, change, pieces = memory.cells, encoded.change, base.pieces
-        if memory.pieces is not None:
-            segmented = encoded.segmented
-            numbers = torch.from_numpy(memory.pieces.of[segmented])
-            pieces = pieces.replaced(torch.from_numpy(segmented), numbers, len(cells))
-        voxels, answered, moved = (torch.from_numpy(rows) for rows in (encoded.rows, change.answered, change.moved))
+    def _values(
+        self, base: _Values, cloud: SceneCloud, encoded: Encoded, memory: SceneMemory, beside: Executor
+    ) -> _Values:
+        cells, voxels = memory.cells, torch.from_numpy(encoded.rows)
+
+        def lookups() -> dict[str, Pages]:
+            answering = _pages(base.answering, encoded.answered, cells.answer, len(cells))
+            cells_of_rows = _pages(base.cells, encoded.moved, cells.cell_of, len(cloud))
+            if memory.pieces is None:
+                return {"answering": answering, "cells": cells_of_rows}
+            pieces = _pages(base.pieces, encoded.segmented, memory.pieces.of, len(cells))
+            return {"answering": answering, "cells": cells_of_rows, "pieces": pieces}
+
+        found = beside.submit(lookups)
         with torch.inference_mode():
             parts = encoded.scores.split(PAGE)  # what is made on the way stays in the cache
             totals = torch.cat([self._network.totals(part) for part in parts])
-            return replace(
-                base,
-                cloud=cloud,
-                pieces=pieces,
-                scores=base.scores.replaced(voxels, encoded.scores, len(cells)),
-                totals=base.totals.replaced(voxels, totals, len(cells)),
-                answering=base.answering.replaced(
-                    answered, torch.from_numpy(cells.answer[change.answered]), len(cells)
-                ),
-                cells=base.cells.replaced(moved, torch.from_numpy(cells.cell_of[change.moved]), len(cloud)),
-            )
+            scores = base.scores.replaced(voxels, encoded.scores, len(cells))
+            totals = base.totals.replaced(voxels, totals, len(cells))
+        return replace(base, cloud=cloud, scores=scores, totals=totals, **found.result())
+
+
+def _pages(base: Pages, rows: np.ndarray, values: np.ndarray, count: int) -> Pages:
+    """``base`` with the ``rows`` [K], rising, of ``values`` [capacity]."""
+    return base.replaced(torch.from_numpy(rows.astype(np.int64)), torch.from_numpy(values[rows]), count)
 
 
 def _computation(network: StudentNetwork, device: str, passes: int) -> Callable[[], Computation]:

@@ -11,27 +11,60 @@ import itertools
 import numpy as np
 from numba import njit
 
-from mllm_for3d_ros.student.key_table import OPTIONS, KeyTable, distinct, find, grown, named_once
+from mllm_for3d_ros.student.key_table import OPTIONS, TILE, KeyTable, distinct, find_tile, grown, named_once
 
 _OFFSETS = tuple(itertools.product((-1, 0, 1), repeat=3))
 _DELTAS = np.array([(x << 42) + (y << 21) + z for x, y, z in _OFFSETS], np.int64)
 """Differences of keys to the 27 neighbours, in the order of the kernels of ``SubmanifoldConv``."""
+_X, _Y, _SIDE, _SEVEN = np.uint64(42), np.uint64(21), np.uint64(3), np.uint64(7)
 
 
 @njit(**OPTIONS)
-def _connect(first, deltas, keys, table, count, neighbours):  # type: ignore[no-untyped-def]
-    """Fill the neighbours of the rows from ``first`` on, and enter those rows with their neighbours.
+def _connect(first, deltas, keys, index, count, neighbours):  # type: ignore[no-untyped-def]
+    """Fill the neighbours of the rows from ``first`` on, and enter those rows with their neighbours before them.
 
-    Where all rows are new, each pair of neighbours is found from one side.
+    Places are unsigned: Numba looks for negative ones else, which takes as long as the rest.
     """
-    mask = np.int64(table.size - 1)
-    begin = 13 if first == 1 else 0
+    slots, tile_keys, places = index
+    rows, links = places.reshape(-1), neighbours.reshape(-1)
+    size, last = np.uint64(places.shape[1]), np.int64(-1)
+    starts = np.zeros(27, np.uint64)  # of the rows of this tile and of those around it
+    at = np.uint64(27 * first)
     for row in range(first, count):
-        for k in range(begin, 27):
-            other = find(keys[row] + deltas[k], table, mask, keys)
-            neighbours[row, k] = other
-            if other != 0:
-                neighbours[other, 26 - k] = row
+        if keys[row] & TILE != last:
+            last = keys[row] & TILE
+            for k in range(27):
+                starts[k] = np.uint64(find_tile(last + 8 * deltas[k], slots, tile_keys)) * size
+        key = np.uint64(keys[row])
+        for a in range(3):
+            x = ((key >> _X) & _SEVEN) + np.uint64(a + 7)  # 7 and 16 lie in the next tiles
+            for b in range(3):
+                y = ((key >> _Y) & _SEVEN) + np.uint64(b + 7)
+                for c in range(3):
+                    z = (key & _SEVEN) + np.uint64(c + 7)
+                    tile = (x >> _SIDE) * np.uint64(9) + (y >> _SIDE) * np.uint64(3) + (z >> _SIDE)
+                    place = (x & _SEVEN) << np.uint64(6) | (y & _SEVEN) << _SIDE | (z & _SEVEN)
+                    links[at] = rows[starts[tile] + place]
+                    at += np.uint64(1)
+        if first > 1:
+            for k in range(27):
+                links[np.uint64(27 * links[at - np.uint64(27 - k)] + 26 - k)] = row
+    links[:27] = 0  # of nothing
+
+
+@njit(**OPTIONS)
+def _halves(keys):  # type: ignore[no-untyped-def]
+    """Keys [K] of the cells twice as large that ``keys`` lie in, and the octants [K] int64 there.
+
+    Every level halves the bias too.
+    """
+    bits = np.int64((1 << 20) - 1)
+    halved, octants = np.empty(keys.size, np.int64), np.empty(keys.size, np.int64)
+    for i in range(keys.size):
+        key = keys[i]
+        halved[i] = ((key >> 43) & bits) << 42 | ((key >> 22) & bits) << 21 | ((key >> 1) & bits)
+        octants[i] = ((key >> 42) & 1) << 2 | ((key >> 21) & 1) << 1 | (key & 1)
+    return halved, octants
 
 
 class _Neighbours:
@@ -45,7 +78,7 @@ class _Neighbours:
         """[capacity, 27] int32, by row of ``rows``."""
         if self._connected < rows.count:
             self._table = grown(self._table, len(rows.keys))
-            _connect(self._connected, _DELTAS, rows.keys, rows.table, rows.count, self._table)
+            _connect(self._connected, _DELTAS, rows.keys, rows.index, rows.count, self._table)
             self._connected = rows.count
         return self._table
 
@@ -69,18 +102,12 @@ class Grid:
 
     def adopt(self, keys: np.ndarray, rows: np.ndarray) -> np.ndarray:
         """Give parents to finer ``rows`` with ``keys`` (both [K]); returns the rows of the parents, [K] int32."""
-        octant = ((keys >> 42) & 1) << 2 | ((keys >> 21) & 1) << 1 | (keys & 1)
-        parents = self.table.find_or_add(halved(keys))
+        halved, octants = _halves(keys)
+        parents = self.table.find_or_add(halved)
         size = len(self.table.keys)
         self.alive, self.children = grown(self.alive, size), grown(self.children, size)
-        self.children[parents, octant] = rows
+        self.children[parents, octants] = rows
         return parents
-
-
-def halved(keys: np.ndarray) -> np.ndarray:
-    """Keys [K] of the cells twice as large that ``keys`` lie in; every level halves the bias too."""
-    bits = np.int64((1 << 20) - 1)
-    return (((keys >> 43) & bits) << 42) | (((keys >> 22) & bits) << 21) | ((keys >> 1) & bits)
 
 
 class GridTree:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 import torch
 
-from mllm_for3d_ros.student.cells import CellChange, Cells
+from mllm_for3d_ros.student.cells import Cells
 from mllm_for3d_ros.student.grids import GridTree
 from mllm_for3d_ros.student.pieces import TILE_LEVEL, Pieces
 from mllm_for3d_ros.types import SceneCloud
@@ -34,13 +34,15 @@ class Computation(Protocol):
 class Encoded:
     """What an update gives.
 
-    rows: [n] int64 voxels (rows of ``Cells``); scores: [n, C + 1] of them; change: of the cells.
-    segmented: [s] int64 voxels whose piece may be another; none where pieces are not wanted.
+    rows: [n] int64 voxels (rows of ``Cells``); scores: [n, C + 1] of them. answered: [A] int64 cells, and moved: [R]
+    int32 map rows, whose answering cell or own one may be another. segmented: [s] int64 voxels whose piece may be
+    another; none where pieces are not wanted.
     """
 
     rows: np.ndarray
     scores: torch.Tensor
-    change: CellChange
+    answered: np.ndarray
+    moved: np.ndarray
     segmented: np.ndarray
 
 
@@ -58,25 +60,30 @@ class SceneMemory:
         self._computation = computation
         self._tree = GridTree(max(computation.levels, TILE_LEVEL + 1) if smooth else computation.levels)
 
-    def update(self, cloud: SceneCloud, rows: np.ndarray) -> Encoded:
+    def update(self, cloud: SceneCloud, rows: np.ndarray, beside: Executor) -> Encoded:
         """Take over ``cloud``, of which ``rows`` (see ``Cells.update``) changed, and compute what that reaches.
+
+        Args:
+            cloud: the map.
+            rows: of it.
+            beside: one thread more, whose work lets go of the interpreter lock.
 
         Raises:
             CloudError: the map reaches too far from the origin.
         """
-        placed = self.cells.place(cloud, rows)
-        with ThreadPoolExecutor(1, "scene") as pool:  # what it runs lets go of the interpreter lock
-            connected = pool.submit(self._tree.connect, self.cells.table)
-            change = self.cells.renew(cloud, placed)
-            connected.result()
-            self._tree.update(self.cells.table, self.cells.kept, change.voxels)
-            segmented = self._start_segmenting(pool, change.voxels)
-            voxels, scores = self._computation.compute(self.cells, self._tree, change.voxels)
-            return Encoded(voxels, scores, change, segmented())
+        placed = self.cells.place(cloud, rows, beside)
+        connected = beside.submit(self._tree.connect, self.cells.table)
+        change = self.cells.renew(cloud, placed, beside)
+        connected.result()
+        answered = beside.submit(self.cells.find_answers, change)
+        self._tree.update(self.cells.table, self.cells.kept, change.voxels)
+        segmented = self._start_segmenting(beside, change.voxels)
+        voxels, scores = self._computation.compute(self.cells, self._tree, change.voxels)
+        return Encoded(voxels, scores, answered.result(), change.moved, segmented())
 
-    def _start_segmenting(self, pool: Executor, changed: np.ndarray) -> Callable[[], np.ndarray]:
-        """Segment what the voxels ``changed`` bear on in ``pool``, without the grids; the result waits for it."""
+    def _start_segmenting(self, beside: Executor, changed: np.ndarray) -> Callable[[], np.ndarray]:
+        """Segment what the voxels ``changed`` bear on ``beside``, without the grids; the result waits for it."""
         if self.pieces is None:
             return lambda: np.zeros(0, np.int64)
         reached, touching = self.pieces.reached(self._tree, changed), self._tree.neighbours(0)
-        return pool.submit(self.pieces.segment, self.cells, touching, reached).result
+        return beside.submit(self.pieces.segment, self.cells, touching, reached).result

@@ -1,21 +1,14 @@
 """Cells of a map: their numbering, and what a change touches."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 from changing_map import ChangingMap
-from hypothesis import given
-from hypothesis import strategies as st
 
-from mllm_for3d_ros.student.cell_kernels import counting_order
 from mllm_for3d_ros.student.cells import Cells
 from mllm_for3d_ros.student.key_table import unpack
 
 NOTHING = np.zeros(0, np.int64)
-
-
-@given(st.lists(st.integers(0, 9), max_size=60))
-def test_counting_sorts_as_a_stable_sort(numbers):
-    numbers = np.array(numbers, np.int32)
-    np.testing.assert_array_equal(counting_order(numbers, 10), np.argsort(numbers, kind="stable"))
 
 
 def test_cells_of_a_tile_get_rows_that_follow_each_other():
@@ -50,3 +43,16 @@ def test_many_and_few_touched_cells_are_the_same_cells():
     few, many = cells.cell_of[:5], cells.cell_of[: len(world.cloud())]
     np.testing.assert_array_equal(cells._distinct(few, few), np.unique(few))
     np.testing.assert_array_equal(cells._distinct(few, many), np.unique(many))
+
+
+def test_halves_beside_each_other_make_the_same_cells():
+    world = ChangingMap()
+    world.sheet((0, 0, 0), size=60)
+    cloud, alone, shared = world.cloud(), Cells(), Cells()
+    expected = alone.update(cloud, NOTHING)
+    with ThreadPoolExecutor(1) as beside:
+        found = shared.renew(cloud, shared.place(cloud, NOTHING, beside), beside)
+    np.testing.assert_array_equal(found.voxels, expected.voxels)
+    np.testing.assert_array_equal(shared.means, alone.means)
+    np.testing.assert_array_equal(shared.inputs(found.voxels), alone.inputs(found.voxels))
+    assert shared.floor == alone.floor
