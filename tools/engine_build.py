@@ -21,10 +21,11 @@ SOURCES = ROOT / FOLDER / "csrc"
 LIBRARY = "libsparse_engine.so"
 FLAGS = ("-std=c++17", "-O3", "-fPIC", "-fopenmp", "-ffp-contract=fast", "-Wall", "-Wextra")
 VECTOR_FLAGS = {
+    "amx.cpp": ("-mavx512f", "-mfma", "-mprefer-vector-width=512", "-mamx-tile", "-mamx-bf16"),
     "avx512.cpp": ("-mavx512f", "-mfma", "-mprefer-vector-width=512"),
     "avx2.cpp": ("-mavx2", "-mfma"),
 }
-"""Of x86-64; on other processors these sources are empty."""
+"""Of x86-64; on other processors, and without flags that the compiler does not know, these sources are empty."""
 
 
 def build_engine(destination: Path, work: Path, extra_flags: Sequence[str] = ()) -> Path:
@@ -45,6 +46,7 @@ def build_engine(destination: Path, work: Path, extra_flags: Sequence[str] = ())
     def compile_one(source: Path) -> str:
         target = work / f"{source.stem}.o"
         vectors = VECTOR_FLAGS.get(source.name, ()) if x86 else ()
+        vectors = vectors if _knows(compiler, vectors) else ()
         _run([*compiler, *FLAGS, *vectors, *extra_flags, "-c", str(source), "-o", str(target)])
         return str(target)
 
@@ -60,6 +62,15 @@ def build_engine(destination: Path, work: Path, extra_flags: Sequence[str] = ())
     waiting.chmod(0o755)
     os.replace(waiting, target)
     return target
+
+
+def _knows(compiler: Sequence[str], flags: Sequence[str]) -> bool:
+    """Whether the compiler takes ``flags``; GCC knows matrix units from version 11 on."""
+    command = [*compiler, *flags, "-E", "-x", "c++", os.devnull]
+    try:
+        return not flags or subprocess.run(command, capture_output=True, check=False).returncode == 0
+    except FileNotFoundError:
+        return True  # compiling says what is missing
 
 
 def _run(command: Sequence[str]) -> None:

@@ -56,7 +56,7 @@ class Convolution:
         self._layer = layer
         self._weight = stage.weight.to(device).contiguous()
         self._bias = None if stage.bias is None else stage.bias.to(device)
-        self._packed = _compiled().pack(self._weight) if backend_for(self._weight).name == "cpp" else None
+        self._packed = _packed(self._weight) if backend_for(self._weight).name == "cpp" else None
 
     def __call__(
         self,
@@ -104,6 +104,11 @@ class Convolution:
         for weight, (read, out) in zip(self._weight, meetings.lists, strict=True):
             result.index_add_(0, out, values[read] @ weight)
         return result
+
+
+def _packed(weight: torch.Tensor) -> torch.Tensor:
+    split = _compiled().pack_split(weight)
+    return _compiled().pack(weight) if split is None else split
 
 
 def _compiled() -> Engine:

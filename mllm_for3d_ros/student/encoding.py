@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections.abc import Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -12,13 +13,14 @@ import numpy as np
 import torch
 
 from mllm_for3d_ros.student import cell_kernels
-from mllm_for3d_ros.student.incremental import IncrementalNetwork
+from mllm_for3d_ros.student.incremental import IncrementalNetwork, ReadyProgram
 from mllm_for3d_ros.student.key_table import distinct
 from mllm_for3d_ros.student.memory import Computation, Encoded, SceneMemory
 from mllm_for3d_ros.student.network import SparseUNet, StudentNetwork
 from mllm_for3d_ros.student.pages import PAGE, Pages, runs
 from mllm_for3d_ros.student.pieces import Smoothing
 from mllm_for3d_ros.student.program import POSES, Stage, compile_unet
+from mllm_for3d_ros.student.sparse import backend_for
 from mllm_for3d_ros.student.whole import WholeNetwork
 from mllm_for3d_ros.types import SceneCloud
 
@@ -202,7 +204,12 @@ def _computation(network: StudentNetwork, device: str, passes: int) -> Callable[
         weight, bias = network.score_map()
         told = Stage(weight.detach().T[None], bias.detach(), False)
         programs = [compile_unet(network.unet, pose, told) for pose in POSES[:passes]]
-        return lambda: IncrementalNetwork(programs, device)
+
+        @functools.cache
+        def ready(backend: str) -> list[ReadyProgram]:
+            return [ReadyProgram(program, device) for program in programs]
+
+        return lambda: IncrementalNetwork(ready(backend_for(weight).name), device)
     whole = WholeNetwork(network, device, passes)
     return lambda: whole
 

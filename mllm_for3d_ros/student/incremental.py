@@ -45,16 +45,29 @@ class _Room:
     blank: torch.Tensor
 
 
+class ReadyProgram:
+    """A program with its weights where they are used and as the convolutions read them; maps share it.
+
+    Args:
+        program: what is computed.
+        device: where.
+    """
+
+    def __init__(self, program: Program, device: str = "cpu") -> None:
+        self.layers = program
+        self.convolutions = [None if layer.kind == "points" else Convolution(layer, device) for layer in program]
+
+
 class IncrementalNetwork:
     """The values of a map in every layer.
 
     Args:
         programs: one for each turned copy that is averaged; they differ in weights only.
-        device: where the values are kept and computed.
+        device: where the values are kept and computed; the programs are ready for it.
     """
 
-    def __init__(self, programs: Sequence[Program], device: str = "cpu") -> None:
-        self._layers = programs[0]
+    def __init__(self, programs: Sequence[ReadyProgram], device: str = "cpu") -> None:
+        self._layers = programs[0].layers
         self._device = device
         self._passes = [_Pass(program, device) for program in programs]
         self._known: list[int] = []
@@ -139,11 +152,10 @@ def _either(changed: Sequence[np.ndarray]) -> np.ndarray:
 class _Pass:
     """The values of every layer but the last, for one program."""
 
-    def __init__(self, program: Program, device: str) -> None:
-        self._program = program
+    def __init__(self, program: ReadyProgram, device: str) -> None:
+        self._program, self._convolutions = program.layers, program.convolutions
         self._device = device
-        self._convolutions = [None if layer.kind == "points" else Convolution(layer, device) for layer in program]
-        self.values = [torch.zeros((1, layer.channels), device=device) for layer in program[:-1]]
+        self.values = [torch.zeros((1, layer.channels), device=device) for layer in self._program[:-1]]
 
     def update(self, index: int, inputs: torch.Tensor, work: _Work, room: _Room, first: bool) -> np.ndarray:
         """Compute the rows of layer ``index``; returns those that it changed, [K] int64 rising.

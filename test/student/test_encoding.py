@@ -13,6 +13,7 @@ from mllm_for3d_ros.student import incremental
 from mllm_for3d_ros.student.embedding import embed_voxels
 from mllm_for3d_ros.student.encoding import SceneEncoder, differing
 from mllm_for3d_ros.student.incremental import IncrementalNetwork
+from mllm_for3d_ros.student.sparse import use_backend
 from mllm_for3d_ros.student.voxels import voxelise
 
 NETWORK = lively_network()
@@ -231,3 +232,14 @@ def test_senseless_arguments_are_refused():
         embed_voxels(NETWORK, np.zeros((1, 3), np.int32), np.zeros((1, 8), np.float32), passes=0)
     with pytest.raises(ValueError, match="changed"):
         ENCODERS[1].encode(cloud, None, np.array([len(cloud)]))
+
+
+def test_each_map_is_encoded_with_the_backend_of_its_time():
+    encoder, cloud = SceneEncoder(NETWORK), ChangingMap()
+    cloud.sheet((0, 0, 0), size=20)
+    own = encoder.encode(cloud.cloud())
+    with use_backend("torch"):
+        plain = encoder.encode(cloud.cloud())
+    again = encoder.encode(cloud.cloud())
+    assert torch.equal(own.scores.joined(), again.scores.joined())
+    torch.testing.assert_close(own.scores.joined(), plain.scores.joined(), atol=1e-4, rtol=0)

@@ -1,8 +1,8 @@
 """The compiled convolution engine (csrc/) through ctypes: pair kernels and kernel maps for the CPU.
 
 The library is plain C and knows nothing of torch; tensors are passed as data pointers, after their shapes
-and types were checked here. ``MLLM_FOR3D_SPARSE_ISA`` (avx512, avx2, baseline) forces an instruction set;
-without it the best one of this processor is taken.
+and types were checked here. ``MLLM_FOR3D_SPARSE_ISA`` (amx, avx512, avx2, baseline) forces an instruction set;
+without it the best one of this processor is taken. ``amx`` is ``avx512`` with matrix units for who asks for them.
 """
 
 from __future__ import annotations
@@ -19,12 +19,14 @@ import torch
 from mllm_for3d_ros.errors import DeviceError
 
 LIBRARY = "libsparse_engine.so"
-VERSION = 3
+VERSION = 4
 ISA_VARIABLE = "MLLM_FOR3D_SPARSE_ISA"
-INSTRUCTION_SETS = ("avx512", "avx2", "baseline")
+INSTRUCTION_SETS = ("amx", "avx512", "avx2", "baseline")
 SUFFIXES = {torch.float32: "f32", torch.float64: "f64"}
 """Number types of the convolutions and the ends of their functions' names."""
 _NO_MEMORY, _REPEATED, _TOO_WIDE = 1, 3, 4
+_DEPTH, _SIDE, _NARROW = 32, 16, 64
+"""Channels that fill a tile of matrix units, columns of one, and channels from which on they are quicker."""
 _log = logging.getLogger(__name__)
 
 
@@ -95,6 +97,20 @@ class Engine:
         self.call(f"pack_{suffix}", weight, packed, *sizes, *flags, _threads())
         return packed
 
+    def pack_split(self, weight: torch.Tensor) -> torch.Tensor | None:
+        """``weight`` [K, Ci, Co] for matrix units, as bfloat16 and what is left; None where ``pack`` is better.
+
+        ``convolve`` with it gives the same but for about 1e-5 of the layer's values: enough for inference, where that
+        does not add up over steps.
+        """
+        offsets, inputs, outputs = weight.shape
+        suits = weight.dtype == torch.float32 and inputs % _DEPTH == 0 and min(inputs, outputs) >= _NARROW
+        if self.instruction_set != "amx" or not suits:
+            return None
+        packed = torch.empty(2 * offsets * inputs * -(-outputs // _SIDE) * _SIDE, dtype=torch.bfloat16)
+        self.call("pack_tiles", weight, packed, _wide(offsets), _wide(inputs), _wide(outputs), _threads())
+        return packed
+
     def convolve(
         self,
         x: torch.Tensor,
@@ -109,13 +125,16 @@ class Engine:
     ) -> torch.Tensor:
         """Rows [rows_out, Co]: sums of x[in] W[k], then + bias [Co], + residual [rows_out, Co], and ReLU.
 
+        ``packed`` is of ``pack``, or of ``pack_split``.
+
         With ``rows`` [rows_out] int64, all different, the residual of output i is row rows[i] of ``residual``, and
         with ``into`` output i is written there as row rows[i]; what else is in ``into`` stays.
         """
         result = x.new_empty(pairs.rows_out, outputs) if into is None else into
         sizes = _wide(pairs.offsets), _wide(pairs.rows_out), _wide(x.shape[1]), _wide(outputs)
         end = bias, residual, ctypes.c_int(relu), rows, None if into is None else rows, _threads()
-        self.call(f"convolve_{SUFFIXES[x.dtype]}", x, packed, result, *pairs.tensors, *sizes, *end)
+        kind = "tiles" if packed.dtype == torch.bfloat16 else SUFFIXES[x.dtype]
+        self.call(f"convolve_{kind}", x, packed, result, *pairs.tensors, *sizes, *end)
         return result
 
     def weight_gradient(self, x: torch.Tensor, gradient: torch.Tensor, pairs: Pairs) -> torch.Tensor:

@@ -1,12 +1,15 @@
 // Runs maps, convolutions and gradients of odd sizes on buffers that end where the data ends, for AddressSanitizer.
 #include <cstdint>
 #include <cstdio>
+#include <cstdlib>
+#include <cstring>
 #include <random>
 #include <set>
 #include <vector>
 
 extern "C" {
 int sparse_choose(const char*);
+const char* sparse_chosen();
 int sparse_sort(const int32_t*, int64_t, int64_t*, int32_t*, int32_t*, int32_t*);
 int sparse_neighbours(const int64_t*, const int32_t*, int64_t, const int32_t*, int32_t*, int);
 int sparse_coarsen(const int64_t*, const int32_t*, int64_t, const int32_t*, const int32_t*, int32_t*, int32_t*,
@@ -15,6 +18,10 @@ int sparse_strided(const int32_t*, const int32_t*, int64_t, int64_t, int32_t*, i
 int sparse_count_pairs(const int32_t*, int64_t, int64_t, const int64_t*, int64_t*, int);
 int sparse_fill_pairs(const int32_t*, int64_t, int64_t, const int64_t*, const int64_t*, int32_t*, int32_t*, int);
 int64_t sparse_block_rows();
+int sparse_pack_tiles(const float*, uint16_t*, int64_t, int64_t, int64_t, int);
+int sparse_convolve_tiles(const float*, const uint16_t*, float*, const int32_t*, const int32_t*, const int64_t*, int64_t,
+                          int64_t, int64_t, int64_t, const float*, const float*, int, const int64_t*, const int64_t*,
+                          int);
 #define DECLARE(T, S)                                                                                               \
   int sparse_lanes_##S();                                                                                           \
   int sparse_pack_##S(const T*, T*, int64_t, int64_t, int64_t, int, int, int);                                      \
@@ -43,6 +50,20 @@ struct Calls<double> {
   static constexpr auto gradient = sparse_weight_gradient_f64;
 };
 
+// Matrix units, where they are chosen: they take so many channels only.
+int convolve_tiles(const std::vector<int32_t>& in, const std::vector<int32_t>& out, const std::vector<int64_t>& starts,
+                   int64_t offsets, int64_t rows_in, int64_t rows_out, int64_t ci, int64_t co) {
+  const std::vector<float> x(rows_in * ci, 1), w(offsets * ci * co, 0.5), bias(co, 1);
+  std::vector<float> y(rows_out * co);
+  const int64_t size = offsets * ci * ((co + 15) / 16 * 16) * 2;
+  uint16_t* packed = static_cast<uint16_t*>(aligned_alloc(64, size * sizeof(uint16_t)));
+  int status = sparse_pack_tiles(w.data(), packed, offsets, ci, co, 2);
+  status |= sparse_convolve_tiles(x.data(), packed, y.data(), in.data(), out.data(), starts.data(), offsets, rows_out,
+                                  ci, co, bias.data(), nullptr, 1, nullptr, nullptr, 2);
+  free(packed);
+  return status;
+}
+
 template <typename T>
 int convolve(const std::vector<int32_t>& table, int64_t offsets, int64_t rows_in, int64_t rows_out, int64_t ci,
              int64_t co) {
@@ -63,6 +84,8 @@ int convolve(const std::vector<int32_t>& table, int64_t offsets, int64_t rows_in
   status |= sparse_fill_pairs(links.data(), offsets, rows_out, chosen.data(), starts.data(), in_again.data(),
                               out_again.data(), 2);
   status |= same != starts || in_again != in || out_again != out;
+  if (!strcmp(sparse_chosen(), "amx") && ci % 32 == 0)
+    status |= convolve_tiles(in, out, starts, offsets, rows_in, rows_out, ci, co);
   std::vector<T> x(rows_in * ci, T(1)), w(offsets * ci * co, T(0.5)), y(rows_out * co), dw(w.size()), bias(co, T(1));
   const int64_t across = (co + C::lanes() - 1) / C::lanes() * C::lanes();
   std::vector<T> packed(offsets * ci * across);
@@ -104,10 +127,10 @@ int scene(int64_t wanted, int64_t ci, int64_t co, std::mt19937& random) {
 
 int main() {
   std::mt19937 random(0);
-  for (const char* name : {"avx512", "avx2", "baseline"}) {
+  for (const char* name : {"amx", "avx512", "avx2", "baseline"}) {
     if (sparse_choose(name)) continue;
     for (int64_t n : {0, 1, 7, 255, 256, 257, 700})
-      for (auto [ci, co] : {std::pair<int64_t, int64_t>{1, 1}, {3, 17}, {8, 33}, {31, 5}, {129, 15}, {16, 32}})
+      for (auto [ci, co] : {std::pair<int64_t, int64_t>{1, 1}, {3, 17}, {8, 33}, {31, 5}, {129, 15}, {16, 32}, {32, 17}, {160, 130}})
         if (scene(n, ci, co, random)) {
           printf("%s failed at %ld rows, %ld to %ld\n", name, long(n), long(ci), long(co));
           return 1;

@@ -28,6 +28,7 @@ for name in ("cpp", "torch"):
     found.append([result, *torch.autograd.grad(result.square().sum(), (rows, layer.weight))])
 for ours, theirs in zip(*found):
     torch.testing.assert_close(ours, theirs, atol=1e-4 * float(theirs.abs().max()), rtol=1e-4)
+assert (engine().pack_split(torch.ones(1, 64, 64)) is not None) == (engine().instruction_set == "amx")
 print(engine().instruction_set)
 """
 
@@ -45,7 +46,7 @@ def run_with(instruction_set: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-c", RUN], env=environment, capture_output=True, text=True, check=False)
 
 
-@pytest.mark.parametrize("instruction_set", ["avx2", "baseline"])
+@pytest.mark.parametrize("instruction_set", ["amx", "avx512", "avx2", "baseline"])
 def test_a_forced_instruction_set_gives_the_same_numbers(instruction_set):
     result = run_with(instruction_set)
     if "which this processor or build lacks" in result.stderr:
@@ -57,7 +58,7 @@ def test_a_forced_instruction_set_gives_the_same_numbers(instruction_set):
 def test_an_unknown_instruction_set_is_refused():
     result = run_with("mmx")
     assert result.returncode != 0
-    assert "set it to one of avx512, avx2, baseline" in result.stderr
+    assert "set it to one of amx, avx512, avx2, baseline" in result.stderr
 
 
 def test_odd_sizes_touch_no_memory_of_others(tmp_path):
@@ -88,3 +89,9 @@ def test_both_builds_compile_the_same_sources_with_the_same_vectors():
     assert all(f"csrc/{source.name}" in cmake for source in SOURCES.glob("*.cpp"))
     for name, flags in engine_build().VECTOR_FLAGS.items():
         assert f'csrc/{name} PROPERTIES COMPILE_OPTIONS "{";".join(flags)}"' in " ".join(cmake.split())
+
+
+def test_flags_that_the_compiler_does_not_know_are_left_out():
+    knows = engine_build()._knows
+    assert knows(["c++"], []) and knows(["c++"], ["-O3"])
+    assert not knows(["c++"], ["-mno-such-units"])

@@ -41,7 +41,16 @@ struct Kernels {
   bool (*weight_gradient)(const T* x, const T* dy, T* weight, const Pairs& pairs, int64_t ci, int64_t co, int threads);
 };
 
+// Kernels of matrix units: a layer's float32, but for about 1e-5 of what it gives. Ci is a multiple of 32.
+struct TileKernels {
+  // weight [K, Ci, Co] in two halves each, [K * Ci * Co padded to 16 * 2]
+  void (*pack)(const float* weight, uint16_t* packed, int64_t offsets, int64_t ci, int64_t co, int threads);
+  void (*convolve)(const float* x, const uint16_t* packed, float* y, const Pairs& pairs, int64_t ci, int64_t co,
+                   const Finish<float>& finish, int threads);
+};
+
 // Null where the compiler could not build for that instruction set.
+const TileKernels* amx_kernels();  // null too where the processor or the system does not have it
 const Kernels<float>* avx512_kernels();
 const Kernels<float>* avx2_kernels();
 const Kernels<float>* baseline_kernels();

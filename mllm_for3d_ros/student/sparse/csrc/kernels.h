@@ -92,19 +92,11 @@ void multiply_pairs(const T* x, T* sums, const int32_t* in, const int32_t* out, 
   }
 }
 
-// Columns [column, column + width) of the rows of one block.
-template <typename T, int REGISTERS>
-void convolve_block(const T* x, const T* packed, T* y, const Pairs& pairs, int64_t block, int64_t column, int64_t ci,
-                    int64_t co, const Finish<T>& finish) {
-  constexpr int width = REGISTERS * Vector<T>::lanes;
-  alignas(64) T sums[kBlockRows * width];
+// Stores columns [column, column + width) of the rows of one block, whose sums are [rows, width].
+template <typename T>
+inline void finish_block(T* sums, T* y, const Pairs& pairs, int64_t block, int64_t column, int64_t width, int64_t co,
+                         const Finish<T>& finish) {
   const int64_t first = block * kBlockRows, rows = least(kBlockRows, pairs.rows_out - first);
-  memset(sums, 0, sizeof(T) * rows * width);
-  const int64_t* starts = pairs.starts + block * pairs.offsets;
-  const int64_t layer = ci * padded<T>(co);
-  for (int64_t k = 0; k < pairs.offsets; ++k)
-    multiply_pairs<T, REGISTERS>(x, sums, pairs.in + starts[k], pairs.out + starts[k], starts[k + 1] - starts[k],
-                                 first, packed + k * layer + column * ci, ci);
   const int64_t columns = least(width, co - column);
   for (int64_t r = 0; r < rows; ++r) {
     T* sum = sums + r * width;
@@ -119,6 +111,22 @@ void convolve_block(const T* x, const T* packed, T* y, const Pairs& pairs, int64
       for (int64_t c = 0; c < columns; ++c) sum[c] = sum[c] > 0 ? sum[c] : 0;
     memcpy(y + to * co + column, sum, sizeof(T) * columns);
   }
+}
+
+// Columns [column, column + width) of the rows of one block.
+template <typename T, int REGISTERS>
+void convolve_block(const T* x, const T* packed, T* y, const Pairs& pairs, int64_t block, int64_t column, int64_t ci,
+                    int64_t co, const Finish<T>& finish) {
+  constexpr int width = REGISTERS * Vector<T>::lanes;
+  alignas(64) T sums[kBlockRows * width];
+  const int64_t first = block * kBlockRows, rows = least(kBlockRows, pairs.rows_out - first);
+  memset(sums, 0, sizeof(T) * rows * width);
+  const int64_t* starts = pairs.starts + block * pairs.offsets;
+  const int64_t layer = ci * padded<T>(co);
+  for (int64_t k = 0; k < pairs.offsets; ++k)
+    multiply_pairs<T, REGISTERS>(x, sums, pairs.in + starts[k], pairs.out + starts[k], starts[k + 1] - starts[k],
+                                 first, packed + k * layer + column * ci, ci);
+  finish_block<T>(sums, y, pairs, block, column, width, co, finish);
 }
 
 // convolve_block for the number of registers that `width` columns take.
