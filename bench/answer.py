@@ -24,6 +24,7 @@ import numpy as np
 
 from bench.fusion import cost
 from bench.report import report
+from mllm_for3d_ros.allocation import keep_freed_memory
 from mllm_for3d_ros.evaluation.splat import subset
 from mllm_for3d_ros.student.encoding import EncodedScene
 from mllm_for3d_ros.student.voxels import STUDENT_VOXEL, voxelise
@@ -143,6 +144,7 @@ def measure(args: argparse.Namespace) -> dict[str, float]:
     from mllm_for3d_ros.student.prediction import Student
 
     torch.set_num_threads(args.threads)
+    keep_freed_memory()  # as the reasoning node does
     student = Student.load(args.checkpoint, args.device, passes=args.passes or PASSES)
     repeats = 3 if args.quick else 10
     results = _answers(student, repeats, 2 if args.quick else 8)

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from mllm_for3d_ros.allocation import keep_freed_memory
 from mllm_for3d_ros.answering.region import Region
 from mllm_for3d_ros.answering.viewpoint import Viewpoint
 from mllm_for3d_ros.teachers.base import Teacher
@@ -70,6 +71,7 @@ def load_answerer(choice: ModelChoice, say: Callable[[str], object]) -> Answerer
     from mllm_for3d_ros.answering import loading
 
     pin_threads(choice.threads)
+    keep_freed_memory()
     answerer, note = loading.load_answerer(choice.checkpoint, choice.device)
     if note:
         say(note)
