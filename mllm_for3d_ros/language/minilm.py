@@ -1,7 +1,7 @@
 """The network of all-MiniLM-L6-v2 in plain torch: six BERT layers of width 384, mean pooling, unit norm.
 
-Same weights and results as transformers' ``BertModel``, without its import and at less cost a sentence: queries,
-keys and values are one product, and a sentence alone needs no mask.
+Same weights and results as transformers' ``BertModel``, without its import and at less cost: queries, keys and values
+are one product. One sentence at a time is quicker still with ``OneSentence``.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from mllm_for3d_ros.language.sentence_encoder import EMBEDDING_DIM
 
 LAYERS = 6
 _POSITIONS = 512
-_HEADS = 12
+HEADS = 12
 _HIDDEN = 1536
 _WORDS = 30522
 _EPSILON = 1e-12
@@ -110,7 +110,7 @@ class Layer(nn.Module):
     def forward(self, states: torch.Tensor, seen: torch.Tensor | None) -> torch.Tensor:
         """States [B, T, 384] of the next layer; ``seen`` [B, 1, 1, T] bool: the tokens that may be looked at."""
         batch, length, width = states.shape
-        query, key, value = self.looked_up(states).view(batch, length, 3, _HEADS, -1).permute(2, 0, 3, 1, 4)
+        query, key, value = self.looked_up(states).view(batch, length, 3, HEADS, -1).permute(2, 0, 3, 1, 4)
         mixed = F.scaled_dot_product_attention(query, key, value, seen).transpose(1, 2).reshape(batch, length, width)
         states = self.mixed_norm(states + self.mixed(mixed))
         return self.narrowed_norm(states + self.narrowed(F.gelu(self.widened(states))))

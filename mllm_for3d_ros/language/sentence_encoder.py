@@ -38,7 +38,10 @@ class SentenceEncoder:
 
     def __init__(self, network: MiniLM, tokenizer: Tokenizer, device: str = "cpu") -> None:
         """Use ``SentenceEncoder.load``; ``tokenizer`` does not pad, and gives 512 tokens at most."""
+        from mllm_for3d_ros.language.one_sentence import OneSentence
+
         self._network = network.eval().requires_grad_(False).to(device)
+        self._one_sentence = OneSentence(self._network)
         self._tokenizer = tokenizer
         self._device = device
         self._remembered = lru_cache(_REMEMBERED)(self._alone)
@@ -92,7 +95,7 @@ class SentenceEncoder:
 
         tokens = torch.tensor([self._tokenizer.encode(text).ids], device=self._device)
         with torch.inference_mode():
-            rows: np.ndarray = self._network(tokens).cpu().numpy()
+            rows: np.ndarray = self._one_sentence(tokens).cpu().numpy()
         return rows
 
     def _together(self, texts: list[str]) -> np.ndarray:
