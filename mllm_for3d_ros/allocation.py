@@ -14,7 +14,7 @@ def keep_freed_memory() -> bool:
 
     Memory that comes from the system is cleared page by page as it is first touched. The arrays of a map are as large
     as those of the map before it, so a process that gives them back pays for that again: up to a fifth of the time of
-    an encode. In return it holds on to the most that it ever needed.
+    an encode. In return it holds on to the most that it ever needed, until ``nodes.freed_memory`` gives that back.
 
     Returns:
         Whether it could: this is for the allocator of the GNU C library; others are left as they are.
