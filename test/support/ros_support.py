@@ -18,6 +18,8 @@ FIRST_NS = 1_700_000_000_000_000_000
 PERIOD_NS = 100_000_000
 SUPPORT = Path(__file__).parent
 PATIENCE_S = 240.0
+WARN_PERIOD_S = 0.1
+"""Seconds between two lines of one kind that a node says."""
 REMAPPINGS = [
     "-r", "rgb/image_raw:=/camera/color/image_raw",
     "-r", "depth/image_raw:=/camera/depth/image_raw",
@@ -55,11 +57,11 @@ def running_nodes(logs: Path, environment: dict[str, str], *mapping_arguments: s
         mapping = group.start(
             "mapping_node", "-m", "mllm_for3d_ros.nodes.mapping_node", "--ros-args", *REMAPPINGS,
             "-p", "image_reliability:=reliable", "-p", "image_depth:=100", "-p", "publish_rate_hz:=5.0",
-            "-p", "pose_timeout:=0.5", "-p", "warn_period:=0.1", *mapping_arguments,
+            "-p", "pose_timeout:=0.5", "-p", f"warn_period:={WARN_PERIOD_S}", *mapping_arguments,
         )  # fmt: skip
         reasoning = group.start(
             "reasoning_node", str(SUPPORT / "color_reasoning_node.py"), "--ros-args",
-            "-r", "map/points:=/mapping_node/map/points", "-p", "warn_period:=0.1",
+            "-r", "map/points:=/mapping_node/map/points", "-p", f"warn_period:={WARN_PERIOD_S}",
         )  # fmt: skip
         with DemoClient(group.check) as client:
             client.wait_until_listening(PATIENCE_S)
