@@ -67,6 +67,15 @@ def _halves(keys):  # type: ignore[no-untyped-def]
     return halved, octants
 
 
+@njit(**OPTIONS)
+def _revive(rows, children, below, alive):  # type: ignore[no-untyped-def]
+    """Which of ``rows`` [K] are ``alive`` [capacity]: those of whose ``children`` [capacity, 8] any is, ``below``."""
+    for row in rows:
+        alive[row] = False
+        for child in children[row]:
+            alive[row] |= below[child]
+
+
 class _Neighbours:
     """Rows of a level that touch each other, extended when they are asked for."""
 
@@ -139,7 +148,7 @@ class GridTree:
             orphans = changed[self.parents[level][changed] == 0]
             self.parents[level][orphans] = grid.adopt(table.keys[orphans], orphans)
             changed = distinct(self.parents[level][changed])
-            grid.alive[changed] = alive[grid.children[changed]].any(1)
+            _revive(changed, grid.children, alive, grid.alive)
             table, alive = grid.table, grid.alive
         self._tables = [cells, *(grid.table for grid in self.grids)]
         for level, rows in enumerate(self._tables):

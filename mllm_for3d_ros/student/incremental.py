@@ -82,14 +82,13 @@ class IncrementalNetwork:
         alive = [cells.kept, *(grid.alive for grid in tree.grids)]
         first = not self._known
         voxels = [np.flatnonzero(one) for one in alive] if first else []
-        blank = self._blank(alive, tree.counts)
+        blank = self._new_rows(alive, tree.counts)
         dirty, works = [changed], list[_Work]()
         inputs = torch.zeros(())
         with torch.inference_mode():
             for index, layer in enumerate(self._layers):
-                touched = voxels[layer.level] if first else _reached(layer, dirty, tree)
-                living = alive[layer.level][touched]
-                rows, gone = (touched, touched[:0]) if first else (touched[living], touched[~living])
+                rows = voxels[layer.level] if first else _reached(layer, dirty, tree)
+                rows, gone = (rows, rows[:0]) if first else _parted(rows, alive[layer.level])
                 same = self._same(layer, rows, works)
                 work = _Work(rows, gone, same.meetings if same else self._meetings(cells, tree, layer, rows))
                 works.append(work)
@@ -101,7 +100,7 @@ class IncrementalNetwork:
             results = [one.result(work) for one in self._passes]
             return works[-1].rows, results[0] if len(results) == 1 else torch.stack(results).mean(0)
 
-    def _blank(self, alive: list[np.ndarray], counts: list[int]) -> list[torch.Tensor]:
+    def _new_rows(self, alive: list[np.ndarray], counts: list[int]) -> list[torch.Tensor]:
         """Rows of each level that are new and hold nothing yet; at first only those that will not be computed."""
         new = (
             [np.arange(known, count) for known, count in zip(self._known, counts, strict=True)]
@@ -144,6 +143,12 @@ def _reached(layer: Layer, dirty: list[np.ndarray], tree: GridTree) -> np.ndarra
     return tree.joined(layer.level, source, *more)
 
 
+def _parted(rows: np.ndarray, alive: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Those of ``rows`` [n] that are ``alive`` [capacity], and the others."""
+    living = alive[rows]
+    return rows[living], rows[~living]
+
+
 def _either(changed: Sequence[np.ndarray]) -> np.ndarray:
     """Rows [K] int64, rising, that are in any of ``changed``."""
     return changed[0] if len(changed) == 1 else distinct(np.concatenate(changed))
@@ -167,7 +172,8 @@ class _Pass:
             room: for its values.
             first: whether all rows are new; then they need not be compared.
         """
-        target = self.values[index] = _grown(self.values[index], room.capacity).index_fill_(0, room.blank, 0.0)
+        target = self.values[index] = _grown(self.values[index], room.capacity)
+        _blank(target, room.blank)
         if first:
             self._compute(index, inputs, work, target)
             return work.rows
@@ -179,7 +185,7 @@ class _Pass:
         gone = work.gone
         if len(gone):
             gone = gone[target.index_select(0, self._rows(gone)).any(1).cpu().numpy()]
-            target.index_fill_(0, self._rows(gone), 0.0)
+            _blank(target, self._rows(gone))
         return np.sort(np.concatenate([work.rows[noticed.cpu().numpy()], gone]))
 
     def result(self, work: _Work) -> torch.Tensor:
@@ -242,6 +248,14 @@ def _grown(values: torch.Tensor, size: int) -> torch.Tensor:
     larger = _empty(size, values.shape[1], values.device)
     larger[: len(values)] = values
     return larger
+
+
+def _blank(values: torch.Tensor, rows: torch.Tensor) -> None:
+    """Make ``rows`` of ``values`` 0; on the CPU in one thread, for another one may be at work beside."""
+    if values.device.type == "cpu":
+        values.numpy()[rows.numpy()] = 0.0
+    else:
+        values.index_fill_(0, rows, 0.0)
 
 
 def _empty(rows: int, channels: int, device: torch.device) -> torch.Tensor:

@@ -85,5 +85,5 @@ class SceneMemory:
         """Segment what the voxels ``changed`` bear on ``beside``, without the grids; the result waits for it."""
         if self.pieces is None:
             return lambda: np.zeros(0, np.int64)
-        reached, touching = self.pieces.reached(self._tree, changed), self._tree.neighbours(0)
+        reached, touching = self.pieces.reached(self.cells, self._tree, changed), self._tree.neighbours(0)
         return beside.submit(self.pieces.segment, self.cells, touching, reached).result

@@ -96,8 +96,10 @@ class Pieces:
         self.of = np.zeros(1, np.int32)
         self._place = np.full(1, -1, np.int32)
 
-    def reached(self, tree: GridTree, changed: np.ndarray) -> np.ndarray:
+    def reached(self, cells: Cells, tree: GridTree, changed: np.ndarray) -> np.ndarray:
         """[n] int64 cells in the tiles of the voxels ``changed`` [K] int64: what is to be segmented again."""
+        if np.count_nonzero(cells.kept[changed]) == np.count_nonzero(cells.kept):
+            return np.arange(1, len(cells))
         rows = changed
         for level in range(1, TILE_LEVEL + 1):
             rows = tree.above(level, rows)

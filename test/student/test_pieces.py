@@ -16,7 +16,7 @@ def segmented_sheet() -> tuple[Cells, Pieces, np.ndarray]:
     cells, tree, pieces = Cells(), GridTree(TILE_LEVEL + 1), Pieces()
     change = cells.update(world.cloud(), np.zeros(0, np.int64))
     tree.update(cells.table, cells.kept, change.voxels)
-    reached = pieces.reached(tree, change.voxels)
+    reached = pieces.reached(cells, tree, change.voxels)
     return cells, pieces, pieces.segment(cells, tree.neighbours(0), reached)
 
 
