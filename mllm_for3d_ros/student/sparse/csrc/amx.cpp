@@ -85,10 +85,12 @@ inline __attribute__((always_inline)) void multiply_loaded() {
   if constexpr (ROWS > 1 && COLUMNS > 1) _tile_dpbf16ps(3, 5, 7);
 }
 
-// products [16 ROWS, 16 COLUMNS] of split rows and panels of weights, which lie `stride` numbers apart.
-template <int ROWS, int COLUMNS>
-void multiply_tiles(const uint16_t* rows, const uint16_t* weights, int64_t stride, int64_t chunks, float* products,
-                    int64_t width) {
+// products [16 ROWS, 16 COLUMNS] of split rows and panels of weights, which lie `stride` numbers apart. Three times for
+// each of the chunks, once their multiplications are under way, `meanwhile` is called for other work.
+template <int ROWS, int COLUMNS, typename Work>
+inline __attribute__((always_inline)) void multiply_tiles(const uint16_t* rows, const uint16_t* weights, int64_t stride,
+                                                          int64_t chunks, float* products, int64_t width,
+                                                          Work meanwhile) {
   _tile_zero(0);
   if constexpr (COLUMNS > 1) _tile_zero(1);
   if constexpr (ROWS > 1) _tile_zero(2);
@@ -97,10 +99,13 @@ void multiply_tiles(const uint16_t* rows, const uint16_t* weights, int64_t strid
     load_rows<ROWS>(rows);
     load_weights<COLUMNS>(weights + kTile, stride);
     multiply_loaded<ROWS, COLUMNS>();  // high low
+    meanwhile();
     load_weights<COLUMNS>(weights, stride);
     multiply_loaded<ROWS, COLUMNS>();  // high high
+    meanwhile();
     load_rows<ROWS>(rows + 2 * kTile);
     multiply_loaded<ROWS, COLUMNS>();  // low high
+    meanwhile();
   }
   const int64_t bytes = width * sizeof(float);
   _tile_stored(0, products, bytes);
@@ -129,44 +134,52 @@ struct Summing {
   alignas(64) float products[2][kGroupRows * kWide];     // [32 rows, width]
   Group before, now;
   int turn = 0;
+  int64_t done = 0;  // rows that were added and split
 
-  void split_rows(const Group& group, uint16_t* to) const {
-    for (int64_t r = 0; r < group.count; ++r) {
-      const float* row = x + group.in[r] * ci;
-      for (int64_t c = 0; c < channels; c += kDepth) {
-        uint16_t* high = to + c * 2 * kGroupRows + r * kDepth;
-        split(_mm512_loadu_ps(row + c), _mm512_loadu_ps(row + c + kSide), high, high + 2 * kTile);
-      }
+  void split_row(const Group& group, int64_t r, uint16_t* to) const {
+    const float* row = x + group.in[r] * ci;
+    for (int64_t c = 0; c < channels; c += kDepth) {
+      uint16_t* high = to + c * 2 * kGroupRows + r * kDepth;
+      split(_mm512_loadu_ps(row + c), _mm512_loadu_ps(row + c + kSide), high, high + 2 * kTile);
+    }
+  }
+
+  void add_row(const Group& group, int64_t r, const float* from) const {
+    float* to = sums + group.out[r] * width;
+    for (int64_t c = 0; c < width; c += kSide)
+      _mm512_store_ps(to + c, _mm512_add_ps(_mm512_load_ps(to + c), _mm512_load_ps(from + r * width + c)));
+  }
+
+  // Adds the products of the group before and splits the next one's, up to row `end`.
+  void add_and_split(const Group& next, int64_t end) {
+    for (; done < end; ++done) {
+      if (done < before.count) add_row(before, done, products[1 - turn]);
+      if (done < next.count) split_row(next, done, rows[1 - turn]);
     }
   }
 
   template <int ROWS>
-  void multiply(const Group& group, const uint16_t* split_rows, float* to) const {
+  void multiply(const Group& next) {
+    const int64_t chunks = channels / kDepth, steps = (width + 2 * kSide - 1) / (2 * kSide) * chunks * 3;
+    const int64_t some = (kGroupRows + steps - 1) / steps;
+    const auto meanwhile = [&] { add_and_split(next, least(done + some, kGroupRows)); };
     for (int64_t column = 0; column < width; column += 2 * kSide) {
-      const uint16_t* weights = group.weights + column / kSide * stride;
+      const uint16_t* weights = now.weights + column / kSide * stride;
+      float* to = products[turn] + column;
       if (width - column > kSide)
-        multiply_tiles<ROWS, 2>(split_rows, weights, stride, channels / kDepth, to + column, width);
+        multiply_tiles<ROWS, 2>(rows[turn], weights, stride, chunks, to, width, meanwhile);
       else
-        multiply_tiles<ROWS, 1>(split_rows, weights, stride, channels / kDepth, to + column, width);
-    }
-  }
-
-  void add(const Group& group, const float* from) const {
-    for (int64_t r = 0; r < group.count; ++r) {
-      float* to = sums + group.out[r] * width;
-      for (int64_t c = 0; c < width; c += kSide)
-        _mm512_store_ps(to + c, _mm512_add_ps(_mm512_load_ps(to + c), _mm512_load_ps(from + r * width + c)));
+        multiply_tiles<ROWS, 1>(rows[turn], weights, stride, chunks, to, width, meanwhile);
     }
   }
 
   void take(const Group& next) {
+    done = 0;
     if (now.count > kSide)
-      multiply<2>(now, rows[turn], products[turn]);
+      multiply<2>(next);
     else if (now.count)
-      multiply<1>(now, rows[turn], products[turn]);
-    settle();
-    add(before, products[1 - turn]);
-    split_rows(next, rows[1 - turn]);
+      multiply<1>(next);
+    add_and_split(next, kGroupRows);
     settle();
     before = now;
     now = next;
