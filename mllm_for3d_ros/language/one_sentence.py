@@ -1,7 +1,7 @@
 """MiniLM for one sentence at a time: the weights of a ``MiniLM``, and its results but for rounding.
 
-A sentence has few tokens, so what it costs is to read the weights and to begin each operation. States are columns
-[width, T] here: a product of weights and columns reads the weights as they lie, and no operation only moves numbers.
+A sentence has few tokens, so what it costs is to read the weights and to begin each operation. Products are of weights
+and columns [width, T], which reads the weights as they lie; only norms see rows. No operation only moves numbers.
 """
 
 from __future__ import annotations
